@@ -1,0 +1,1 @@
+"""Interview drills: a bank of questions, graders that name the mistake, and a memory."""
