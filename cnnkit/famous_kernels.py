@@ -59,15 +59,15 @@ def laplacian() -> Kernel:
 
 
 def emboss() -> Kernel:
-    """Return ``(3, 3)``: a diagonal difference added to the image, which looks like light from the top left."""
+    """Return ``(3, 3)``: the image plus a diagonal difference, which looks like light from the top left."""
     return np.array([[-2.0, -1.0, 0.0], [-1.0, 1.0, 1.0], [0.0, 1.0, 2.0]])
 
 
 def gabor(size: int = 9, angle: float = 0.0, wavelength: float = 4.0, sigma: float = 2.0) -> Kernel:
     """Return a wave under a Gaussian ``(size, size)``, shifted to sum to 0: a detector of stripes.
 
-    `angle` in degrees is the direction in which the brightness changes (0: left to right, so vertical stripes);
-    `wavelength` and `sigma` in pixels.
+    `angle` in degrees is the direction in which the brightness changes (0: left to right, so vertical
+    stripes); `wavelength` and `sigma` in pixels.
     """
     reach = _odd(size) // 2
     rows, columns = np.mgrid[-reach : reach + 1, -reach : reach + 1]
@@ -76,6 +76,14 @@ def gabor(size: int = 9, angle: float = 0.0, wavelength: float = 4.0, sigma: flo
     wave = bell * np.cos(2.0 * np.pi * along / wavelength)
     # Taking the mean out under the same bell keeps flat regions at exactly zero response.
     return np.asarray(wave - bell * (wave.sum() / bell.sum()))
+
+
+def _odd(size: Any) -> int:
+    # whole_number refuses floats; an even kernel has no middle, so these kernels come in odd sizes only.
+    number = whole_number(size, "size", least=1)
+    if number % 2 == 0:
+        raise OptionError(f"size is {number}; expected an odd number, so that the kernel has a middle")
+    return number
 
 
 PRESETS: dict[str, Kernel] = {
@@ -90,11 +98,3 @@ PRESETS: dict[str, Kernel] = {
     "Gabor": gabor(),
 }
 """The kernels that the chapters and widgets offer by name."""
-
-
-def _odd(size: Any) -> int:
-    # whole_number refuses floats; an even kernel has no middle, so these kernels come in odd sizes only.
-    number = whole_number(size, "size", least=1)
-    if number % 2 == 0:
-        raise OptionError(f"size is {number}; expected an odd number, so that the kernel has a middle")
-    return number
