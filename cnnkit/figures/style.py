@@ -1,5 +1,6 @@
 """The course's look: one style sheet, one palette, one way to make a PNG."""
 
+import inspect
 import io
 from collections.abc import Callable
 from importlib.resources import as_file, files
@@ -46,12 +47,14 @@ def png(
 ) -> bytes:
     """Return the PNG that ``draw(*args, figure, **options)`` paints on an empty figure of `size` inches.
 
-    The bytes depend on nothing but the arguments: no date, no software name, no global figure state.
+    A `draw` whose parameter is called ``ax`` gets the figure's only axes instead. The bytes depend on nothing
+    but the arguments: no date, no software name, no global figure state.
     """
     with as_file(files("cnnkit.figures") / "cnnkit.mplstyle") as path, matplotlib.style.context(path):
         figure = Figure(figsize=size)
         FigureCanvasAgg(figure)
-        draw(*args, figure, **options)
+        target = figure.subplots() if "ax" in inspect.signature(draw).parameters else figure
+        draw(*args, target, **options)
         buffer = io.BytesIO()
         figure.savefig(buffer, format="png", metadata={"Software": None})
     return buffer.getvalue()
