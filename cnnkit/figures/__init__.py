@@ -1,15 +1,43 @@
 """The course's pictures: every ``draw_*`` paints one picture from arrays."""
 
+from cnnkit.figures.linear import (
+    draw_cost_bars,
+    draw_curves,
+    draw_im2col,
+    draw_mixing,
+    draw_outer_product,
+    draw_toeplitz,
+)
 from cnnkit.figures.matrices import draw_image, draw_matrix, format_number
 from cnnkit.figures.show import show
 from cnnkit.figures.style import CMAPS, PALETTE, color_limits, png, use_style
+from cnnkit.figures.windows import (
+    draw_channel_sums,
+    draw_flip,
+    draw_gallery,
+    draw_kernels,
+    draw_stride,
+    draw_window_sum,
+)
 
 __all__ = [
     "CMAPS",
     "PALETTE",
     "color_limits",
+    "draw_channel_sums",
+    "draw_cost_bars",
+    "draw_curves",
+    "draw_flip",
+    "draw_gallery",
+    "draw_im2col",
     "draw_image",
+    "draw_kernels",
     "draw_matrix",
+    "draw_mixing",
+    "draw_outer_product",
+    "draw_stride",
+    "draw_toeplitz",
+    "draw_window_sum",
     "format_number",
     "png",
     "show",

@@ -73,7 +73,10 @@ def format_number(value: float) -> str:
         return "NaN"
     if np.isinf(value):
         return "∞" if value > 0 else "−∞"
-    text = f"{value:.0f}" if float(value).is_integer() and abs(value) < 1e5 else f"{value:.2g}"
+    if float(value).is_integer() and abs(value) < 1e5:
+        text = f"{value:.0f}"
+    else:
+        text = f"{value:.2f}" if 0.01 <= abs(value) < 10 else f"{value:.2g}"
     return ("0" if text == "-0" else text).replace("-", "−")
 
 
