@@ -7,6 +7,7 @@ Sources: Dumoulin & Visin, "A guide to convolution arithmetic for deep learning"
 Araujo, Norris & Sim, "Computing Receptive Fields of Convolutional Neural Networks" (Distill, 2019).
 """
 
+import operator
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -44,11 +45,14 @@ def whole_number(value: Any, name: str, *, least: int) -> int:
     NumPy's integers are welcome; booleans and floats are not, because ``stride=True`` and
     ``stride=1.5`` are slips of the hand.
     """
-    if isinstance(value, bool) or not hasattr(value, "__index__"):
-        raise OptionError(f"{name} is {value!r}; expected a whole number >= {least}")
-    number = int(value.__index__())
-    if number < least:
-        raise OptionError(f"{name} is {number}; expected a whole number >= {least}")
+    try:
+        number = None if isinstance(value, bool) else int(operator.index(value))
+    except TypeError:
+        number = None
+    if number is None or number < least:
+        hint = "; 1 is the ordinary kernel without gaps" if "dilation" in name and number == 0 else ""
+        shown = repr(value) if number is None else number  # 0, not np.int64(0)
+        raise OptionError(f"{name} is {shown}; expected a whole number >= {least}{hint}")
     return number
 
 

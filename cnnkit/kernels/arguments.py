@@ -4,50 +4,49 @@ Each ``check_*`` function returns the arrays with a batch axis and the geometry 
 the kernels themselves hold nothing but arithmetic. Nothing is copied and nothing is modified here.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cnnkit.errors import DTypeError, OptionError, ShapeError
-from cnnkit.shapes import (
-    conv_output_size,
-    conv_transpose_output_size,
-    pair,
-    resolve_padding,
-    resolve_transpose_padding,
-    whole_number,
+from cnnkit.kernels.geometry import (
+    Geometry,
+    Padding,
+    Padding1D,
+    Pair,
+    axis_paddings,
+    conv_geometry,
+    pool_geometry,
+    transpose_geometry,
 )
+from cnnkit.shapes import conv_output_size, whole_number
+
+__all__ = [
+    "Array",
+    "Geometry",
+    "Padding",
+    "Padding1D",
+    "Pair",
+    "axis_paddings",
+    "check_conv1d",
+    "check_conv2d",
+    "check_conv2d_transpose",
+    "check_dense",
+    "check_float",
+    "check_images",
+    "check_pool2d",
+    "check_same_dtype",
+    "check_upstream",
+    "check_x_shape",
+    "pool_geometry",
+    "quiet",
+]
 
 Array = NDArray[Any]
-Pair = int | tuple[int, int]
-Padding = str | int | tuple[int, int] | tuple[tuple[int, int], tuple[int, int]]
-Padding1D = str | int | tuple[int, int]
 
-
-@dataclass(frozen=True, slots=True)
-class Geometry:
-    """How a window moves over an input: every value is (vertical, horizontal).
-
-    Attributes:
-        kernel_size: rows and columns of the window.
-        stride: step between neighbouring windows.
-        dilation: distance between neighbouring taps of the window.
-        padding: ((top, bottom), (left, right)), in cells.
-        input_size: rows and columns of the unpadded input.
-        output_size: rows and columns of the result.
-        groups: how many independent blocks the channels form.
-    """
-
-    kernel_size: tuple[int, int]
-    stride: tuple[int, int]
-    dilation: tuple[int, int]
-    padding: tuple[tuple[int, int], tuple[int, int]]
-    input_size: tuple[int, int]
-    output_size: tuple[int, int]
-    groups: int = 1
+quiet = np.errstate(invalid="ignore", over="ignore")
+"""Decorator of the NumPy kernels: NaN and infinity are results here, shown as such, not warnings."""
 
 
 def check_float(array: Any, name: str) -> Array:
@@ -102,10 +101,10 @@ def check_conv2d(
     """
     images, unbatched = check_images(x)
     weights = _check_weights(w)
-    biases = _check_biases(b, weights)
+    biases = _check_biases(b, weights.shape[3], "filter")
     check_same_dtype(x=images, w=weights, b=biases)
     _check_groups(images, weights, groups)
-    geometry = _geometry(images.shape[1:3], weights.shape[:2], stride, padding, dilation, groups=groups)
+    geometry = conv_geometry(images.shape[1:3], weights.shape[:2], stride, padding, dilation, groups=groups)
     return images, weights, biases, geometry, unbatched
 
 
@@ -137,14 +136,18 @@ def check_conv2d_transpose(
     if weights.shape[3] % groups:
         raise OptionError(f"groups is {groups}; expected a divisor of the {weights.shape[3]} filters of w")
     channels = weights.shape[2] * groups
-    biases = None if b is None else check_float(b, "b")
-    if biases is not None and biases.shape != (channels,):
-        raise ShapeError(f"b has shape {biases.shape}; expected ({channels},), one bias per channel of y")
+    biases = _check_biases(b, channels, "channel of y")
     check_same_dtype(x=images, w=weights, b=biases)
-    geometry = _transpose_geometry(
-        images.shape[1:3], weights.shape[:2], stride, padding, dilation, output_padding
+    geometry = transpose_geometry(
+        images.shape[1:3],
+        weights.shape[:2],
+        stride,
+        padding,
+        dilation,
+        groups=groups,
+        output_padding=output_padding,
     )
-    return images, weights, biases, replace_groups(geometry, groups), unbatched
+    return images, weights, biases, geometry, unbatched
 
 
 def check_pool2d(
@@ -165,43 +168,34 @@ def check_pool2d(
     return images, pool_geometry(images.shape[1:3], window, stride, padding, dilation, ceil_mode), unbatched
 
 
-def pool_geometry(
-    input_size: Sequence[int],
-    window: Pair,
-    stride: Pair | None,
-    padding: Padding,
-    dilation: Pair,
-    ceil_mode: bool,
-) -> Geometry:
-    """Return the geometry of a pooling; see `check_pool2d` for what it raises."""
-    size = pair(window, "window")
-    step = size if stride is None else pair(stride, "stride")
-    geometry = _geometry(input_size, size, step, padding, dilation, ceil_mode=ceil_mode)
-    for axis in (0, 1):
-        _check_no_empty_window(geometry, axis, padding)
-    return geometry
-
-
 def check_x_shape(x_shape: Any) -> tuple[int, ...]:
-    """Return `x_shape` as a tuple of 3 or 4 positive ints, or raise ShapeError."""
-    shape = tuple(int(size) for size in x_shape)
-    if len(shape) not in (3, 4) or min(shape[-3:]) < 1 or min(shape) < 0:
-        raise ShapeError(f"x_shape is {x_shape!r}; expected the shape (H, W, C) or (N, H, W, C) of the input")
-    return shape
+    """Return `x_shape` as a tuple of 3 or 4 whole numbers; raise ShapeError when it is no shape of images."""
+    hint = "; pass x.shape, not x" if isinstance(x_shape, np.ndarray) and x_shape.ndim > 1 else ""
+    if not isinstance(x_shape, (tuple, list)) or len(x_shape) not in (3, 4):
+        shown = f"an array of shape {x_shape.shape}" if hint else repr(x_shape)
+        raise ShapeError(
+            f"x_shape is {shown}; expected the shape (H, W, C) or (N, H, W, C) of the input{hint}"
+        )
+    names = ("N", "H", "W", "C")[-len(x_shape) :]
+    return tuple(
+        whole_number(size, f"x_shape, {name}", least=0 if name == "N" else 1)
+        for name, size in zip(names, x_shape, strict=True)
+    )
 
 
 def check_upstream(dy: Any, y_shape: tuple[int, ...]) -> Array:
-    """Return `dy` (N, H', W', C'); raise ShapeError unless it has exactly the shape of the forward result.
+    """Return `dy` with a batch axis; raise ShapeError unless it has exactly the shape of the forward result.
 
-    `y_shape` is the forward result's shape, with or without its batch axis, as the forward pass returned it.
+    `y_shape` is the shape that the forward pass returned: (N, H', W', F) of images, (N, out) of a dense layer,
+    or one of the two without N.
     """
     gradient = check_float(dy, "dy")
     if gradient.shape != y_shape:
         raise ShapeError(
             f"dy has shape {gradient.shape}; expected {y_shape}, the shape of the forward result: "
-            "pass the same stride, padding and dilation as in the forward call"
+            "pass the same arguments as in the forward call"
         )
-    return gradient if gradient.ndim == 4 else gradient[None]
+    return gradient if gradient.ndim in (2, 4) else gradient[None]
 
 
 def check_dense(x: Any, w: Any, b: Any) -> tuple[Array, Array, Array | None, bool]:
@@ -218,17 +212,25 @@ def check_dense(x: Any, w: Any, b: Any) -> tuple[Array, Array, Array | None, boo
         swapped = weights.ndim == 2 and rows.shape[-1] == weights.shape[1]
         hint = "; it looks like (out, in), PyTorch's layout: pass w.T" if swapped else ""
         raise ShapeError(f"w has shape {weights.shape}; expected ({rows.shape[-1]}, out) to fit x{hint}")
-    biases = None if b is None else check_float(b, "b")
-    if biases is not None and biases.shape != (weights.shape[1],):
-        raise ShapeError(f"b has shape {biases.shape}; expected ({weights.shape[1]},), one bias per output")
+    biases = _check_biases(b, weights.shape[1], "output")
     check_same_dtype(x=rows, w=weights, b=biases)
     return (rows[None] if rows.ndim == 1 else rows), weights, biases, rows.ndim == 1
 
 
-def check_conv1d(x: Any, w: Any, padding: Padding1D, stride: int, dilation: int) -> tuple[Array, Array]:
-    """Check what only the 1-D convolution can get wrong.
+def check_conv1d(
+    x: Any,
+    w: Any,
+    padding: Padding1D,
+    stride: int,
+    dilation: int,
+    *,
+    b: Any = None,
+    groups: int = 1,
+) -> tuple[Array, Array]:
+    """Check the arguments of a 1-D convolution, in the words of sequences.
 
-    Returns ``x (N, L, C)`` or ``(L, C)`` and ``w (K, C/groups, F)``. Raises ShapeError or OptionError.
+    Returns ``x (N, L, C)`` or ``(L, C)`` and ``w (K, C/groups, F)``. Raises ShapeError, DTypeError or
+    OptionError.
     """
     sequence = check_float(x, "x")
     weights = check_float(w, "w")
@@ -239,105 +241,12 @@ def check_conv1d(x: Any, w: Any, padding: Padding1D, stride: int, dilation: int)
         raise ShapeError(f"w has shape {weights.shape}; expected (K, C/groups, F)")
     if 0 in sequence.shape[-2:] or 0 in weights.shape:
         raise ShapeError(f"x has shape {sequence.shape} and w {weights.shape}; expected no empty axis")
-    for name, value in (("stride", stride), ("dilation", dilation)):
-        whole_number(value, name, least=1)
-    resolve_padding(padding, sequence.shape[-2], weights.shape[0], stride, dilation)
+    biases = _check_biases(b, weights.shape[2], "filter")
+    check_same_dtype(x=sequence, w=weights, b=biases)
+    _check_groups(sequence, weights, groups)
+    length, kernel_size = sequence.shape[-2], weights.shape[0]
+    conv_output_size(length, kernel_size, stride=stride, padding=padding, dilation=dilation)
     return sequence, weights
-
-
-def replace_groups(geometry: Geometry, groups: int) -> Geometry:
-    """Return the same geometry with another number of groups."""
-    return Geometry(
-        geometry.kernel_size,
-        geometry.stride,
-        geometry.dilation,
-        geometry.padding,
-        geometry.input_size,
-        geometry.output_size,
-        groups,
-    )
-
-
-def axis_paddings(padding: Padding) -> tuple[Any, Any]:
-    """Split a 2-D padding into one for each axis, still unresolved. Raises OptionError for another form."""
-    if padding == "causal":
-        raise OptionError("padding is 'causal', which is for 1-D sequences; expected another word or numbers")
-    if not isinstance(padding, (tuple, list)):
-        return padding, padding
-    if len(padding) != 2:
-        raise OptionError(
-            f"padding is {padding!r}; expected a word, one number, a pair (height, width), "
-            "or ((top, bottom), (left, right))"
-        )
-    return padding[0], padding[1]
-
-
-def _geometry(
-    input_size: Sequence[int],
-    kernel_size: Sequence[int],
-    stride: Pair,
-    padding: Padding,
-    dilation: Pair,
-    *,
-    groups: int = 1,
-    ceil_mode: bool = False,
-) -> Geometry:
-    strides, dilations = pair(stride, "stride"), pair(dilation, "dilation")
-    pads, sizes = [], []
-    for axis, axis_padding in enumerate(axis_paddings(padding)):
-        size, window, step, gap = input_size[axis], kernel_size[axis], strides[axis], dilations[axis]
-        pads.append(resolve_padding(axis_padding, size, window, step, gap))
-        try:
-            sizes.append(
-                conv_output_size(
-                    size, window, stride=step, padding=pads[-1], dilation=gap, ceil_mode=ceil_mode
-                )
-            )
-        except ShapeError as error:
-            raise ShapeError(f"{('height', 'width')[axis]}: {error}") from None
-    return Geometry(
-        (int(kernel_size[0]), int(kernel_size[1])),
-        strides,
-        dilations,
-        (pads[0], pads[1]),
-        (int(input_size[0]), int(input_size[1])),
-        (sizes[0], sizes[1]),
-        groups,
-    )
-
-
-def _transpose_geometry(
-    size: Sequence[int],
-    kernel_size: Sequence[int],
-    stride: Pair,
-    padding: Padding,
-    dilation: Pair,
-    output_padding: Pair,
-) -> Geometry:
-    strides, dilations = pair(stride, "stride"), pair(dilation, "dilation")
-    extras = pair(output_padding, "output_padding", least=0)
-    pads, sizes = [], []
-    for axis, axis_padding in enumerate(axis_paddings(padding)):
-        window, step, gap = kernel_size[axis], strides[axis], dilations[axis]
-        sizes.append(
-            conv_transpose_output_size(
-                size[axis],
-                window,
-                stride=step,
-                padding=axis_padding,
-                dilation=gap,
-                output_padding=extras[axis],
-            )
-        )
-        pads.append(resolve_transpose_padding(axis_padding, size[axis], window, step, gap)[:2])
-    return Geometry(
-        (int(kernel_size[0]), int(kernel_size[1])),
-        strides,
-        dilations,
-        (pads[0], pads[1]),
-        (sizes[0], sizes[1]),
-        (int(size[0]), int(size[1])),
-    )
 
 
 def _check_weights(w: Any) -> Array:
@@ -350,46 +259,36 @@ def _check_weights(w: Any) -> Array:
     return weights
 
 
-def _check_biases(b: Any, weights: Array) -> Array | None:
+def _check_biases(b: Any, count: int, owner: str) -> Array | None:
     if b is None:
         return None
     biases = check_float(b, "b")
-    if biases.shape != (weights.shape[3],):
-        raise ShapeError(f"b has shape {biases.shape}; expected ({weights.shape[3]},), one bias per filter")
+    if biases.shape != (count,):
+        raise ShapeError(f"b has shape {biases.shape}; expected ({count},), one bias per {owner}")
     return biases
 
 
-def _check_groups(images: Array, weights: Array, groups: int) -> None:
+def _check_groups(inputs: Array, weights: Array, groups: int) -> None:
+    """Check channels for any number of spatial axes: the last two axes of w are C/groups and F."""
     whole_number(groups, "groups", least=1)
-    channels, filters = images.shape[-1], weights.shape[3]
+    channels, (reads, filters) = inputs.shape[-1], weights.shape[-2:]
     if channels % groups or filters % groups:
         raise OptionError(f"groups is {groups}; expected a divisor of C = {channels} and of F = {filters}")
-    if weights.shape[2] * groups != channels:
-        raise ShapeError(_channel_message(images, weights, groups))
-
-
-def _channel_message(images: Array, weights: Array, groups: int) -> str:
-    channels = images.shape[-1]
-    message = (
-        f"x has {channels} channels (last axis of {images.shape}) but each filter of w, shape "
-        f"{weights.shape}, reads {weights.shape[2]}; expected {channels // groups}"
-        + (f" (C / groups with groups = {groups})" if groups > 1 else "")
-    )
-    if weights.shape[1] == channels and groups == 1:
-        return message + ". w looks like (F, C, KH, KW), PyTorch's layout: see cnnkit.layout.oihw_to_hwio"
-    if images.shape[1] == weights.shape[2]:
-        return message + ". x looks like (N, C, H, W), PyTorch's layout: see cnnkit.layout.nchw_to_nhwc"
-    return message
-
-
-def _check_no_empty_window(geometry: Geometry, axis: int, padding: Padding) -> None:
-    taps = np.arange(geometry.kernel_size[axis]) * geometry.dilation[axis] - geometry.padding[axis][0]
-    starts = np.arange(geometry.output_size[axis]) * geometry.stride[axis]
-    cells = starts[:, None] + taps
-    inside = ((cells >= 0) & (cells < geometry.input_size[axis])).any(axis=1)
-    if not inside.all():
+    if reads * groups != channels:
         raise ShapeError(
-            f"{('height', 'width')[axis]}: with padding {padding!r} the pooling window "
-            f"{int(np.argmin(inside))} lies in the padding entirely and has nothing to pool; "
-            f"expected less padding than the window ({geometry.kernel_size[axis]})"
+            f"x has {channels} channels (last axis of {inputs.shape}) but each filter of w, shape "
+            f"{weights.shape}, reads {reads}; expected {channels // groups}"
+            + (f" (C / groups with groups = {groups})" if groups > 1 else "")
+            + _channel_hint(inputs, weights, groups)
         )
+
+
+def _channel_hint(inputs: Array, weights: Array, groups: int) -> str:
+    channels, reads = inputs.shape[-1], weights.shape[-2]
+    if weights.ndim == 4 and weights.shape[1] == channels and groups == 1:
+        return ". w looks like (F, C, KH, KW), PyTorch's layout: see cnnkit.layout.oihw_to_hwio"
+    if inputs.ndim == 4 and inputs.shape[1] == reads * groups:
+        return ". x looks like (N, C, H, W), PyTorch's layout: see cnnkit.layout.nchw_to_nhwc"
+    if channels % reads == 0 and weights.shape[-1] % (channels // reads) == 0:
+        return f". They would fit with groups={channels // reads}"
+    return ""

@@ -8,8 +8,6 @@ cell, so an infinite weight that meets one gives NaN. NaN and infinity pass thro
 NumPy's warnings. Inputs are never modified, and results are new C-contiguous arrays.
 """
 
-from typing import Any
-
 import numpy as np
 
 from cnnkit.kernels.arguments import (
@@ -18,9 +16,8 @@ from cnnkit.kernels.arguments import (
     Padding,
     Pair,
     check_conv2d,
+    quiet,
 )
-
-quiet = np.errstate(invalid="ignore", over="ignore")
 
 
 @quiet
@@ -78,5 +75,5 @@ def _first_channel(k: int, weights: Array, groups: int) -> int:
 
 
 def _result(values: Array, like: Array, unbatched: bool) -> Array:
-    rounded: Any = values.astype(like.dtype)
+    rounded: Array = values.astype(like.dtype)
     return rounded[0] if unbatched else rounded

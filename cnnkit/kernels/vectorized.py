@@ -13,9 +13,8 @@ from cnnkit.kernels.arguments import (
     Padding,
     Pair,
     check_conv2d,
+    quiet,
 )
-
-quiet = np.errstate(invalid="ignore", over="ignore")
 
 
 @quiet
