@@ -1,0 +1,124 @@
+"""The compiled loops of the convolutions: everything is a small matrix product in registers and cache.
+
+Forward, a tile of output positions gathers what its windows cover into rows of *patches*, and these meet
+the weights: ``patches (positions, taps) @ weights (taps, filters)``. The gradients are the same product with
+other partners: dx scatters ``dy @ weights.T`` back, dw is ``patches.T @ dy``.
+
+Weights come packed in blocks of 32 filters, innermost contiguous, so that one instruction serves several
+filters. Every ``prange`` runs over results that no other iteration touches: there are no races, and the
+bits of a result do not depend on the number of threads.
+"""
+
+from typing import Any
+
+import numpy as np
+from numba import prange
+
+from cnnkit.kernels.parallel.region import parallel, serial
+
+BLOCK = 32  # filters in a packed block
+LANES = 4  # rows, and taps, that one pass of `multiply_add` takes together
+TILE = 32  # output positions that share a buffer of patches, a multiple of LANES
+
+
+@serial
+def multiply_add(acc: Any, a: Any, w: Any) -> None:
+    """Add ``a (4, K) @ w (K, 32)`` to `acc` (4, 32); K is a multiple of 4.
+
+    Four rows by four taps make 16 multiply-adds for every four loads of `w`: that is what keeps the
+    arithmetic units busy. The sum runs in the order of the taps.
+    """
+    for k in range(0, a.shape[1], LANES):
+        a00, a01, a02, a03 = a[0, k], a[0, k + 1], a[0, k + 2], a[0, k + 3]
+        a10, a11, a12, a13 = a[1, k], a[1, k + 1], a[1, k + 2], a[1, k + 3]
+        a20, a21, a22, a23 = a[2, k], a[2, k + 1], a[2, k + 2], a[2, k + 3]
+        a30, a31, a32, a33 = a[3, k], a[3, k + 1], a[3, k + 2], a[3, k + 3]
+        for f in range(BLOCK):
+            w0, w1, w2, w3 = w[k, f], w[k + 1, f], w[k + 2, f], w[k + 3, f]
+            acc[0, f] = acc[0, f] + a00 * w0 + a01 * w1 + a02 * w2 + a03 * w3
+            acc[1, f] = acc[1, f] + a10 * w0 + a11 * w1 + a12 * w2 + a13 * w3
+            acc[2, f] = acc[2, f] + a20 * w0 + a21 * w1 + a22 * w2 + a23 * w3
+            acc[3, f] = acc[3, f] + a30 * w0 + a31 * w1 + a32 * w2 + a33 * w3
+
+
+@serial
+def split(index: int, size: int) -> tuple[int, int]:
+    """Return ``divmod(index, size)`` in signed integers: Numba counts a ``prange`` in unsigned ones."""
+    return np.int64(index) // size, np.int64(index) % size
+
+
+@serial
+def gather(patch: Any, image: Any, top: int, left: int, kernel: Any, dilation: Any, channels: Any) -> None:
+    """Copy the window of `image` (H, W, C) whose corner is (top, left) into `patch`; cells outside are 0."""
+    height, width = image.shape[0], image.shape[1]
+    first, count = channels
+    k = 0
+    for m in range(kernel[0]):
+        row = top + m * dilation[0]
+        for n in range(kernel[1]):
+            column = left + n * dilation[1]
+            if 0 <= row < height and 0 <= column < width:
+                for c in range(count):
+                    patch[k + c] = image[row, column, first + c]
+            else:
+                patch[k : k + count] = 0
+            k += count
+
+
+@parallel
+def convolve(x: Any, packed: Any, b: Any, y: Any, kernel: Any, stride: Any, dilation: Any, corner: Any) -> None:
+    """Write the convolution of `x` (N, H, W, C) into `y` (N, H_out, W_out, G, F/G).
+
+    `packed` (G, blocks, taps, 32) and `b` (G, blocks, 32) are padded with zeros; `corner` is the padding
+    above and to the left.
+    """
+    _, height, width, groups, filters = y.shape
+    positions = len(y) * height * width
+    group_channels = x.shape[3] // groups
+    for tile in prange((positions + TILE - 1) // TILE):
+        patches = np.zeros((TILE, packed.shape[2]), x.dtype)
+        acc = np.empty((LANES, BLOCK), x.dtype)
+        first = tile * TILE
+        count = min(TILE, positions - first)
+        for group in range(groups):
+            channels = (group * group_channels, group_channels)
+            for p in range(count):
+                row, j = split(first + p, width)
+                image, i = split(row, height)
+                top, left = i * stride[0] - corner[0], j * stride[1] - corner[1]
+                gather(patches[p], x[image], top, left, kernel, dilation, channels)
+            for block in range(packed.shape[1]):
+                used = min(BLOCK, filters - block * BLOCK)
+                for start in range(0, count, LANES):
+                    acc[:] = b[group, block]
+                    multiply_add(acc, patches[start : start + LANES], packed[group, block])
+                    for p in range(start, min(start + LANES, count)):
+                        row, j = split(first + p, width)
+                        image, i = split(row, height)
+                        for f in range(used):
+                            y[image, i, j, group, block * BLOCK + f] = acc[p - start, f]
+
+
+@parallel
+def convolve_planes(x: Any, w: Any, b: Any, y: Any, stride: Any, dilation: Any) -> None:
+    """Write the convolution of padded planes `x` (N, C, H, W) into `y` (N, F, H_out, W_out).
+
+    For few filters per group, where a block of filters would be nearly empty: here neighbouring *columns*
+    share an instruction. `w` is (KH, KW, C/groups, F).
+    """
+    images, filters, height, width = y.shape
+    rows, columns, group_channels, _ = w.shape
+    group_filters = filters // (x.shape[1] // group_channels)
+    for index in prange(images * height):
+        image, i = split(index, height)
+        for k in range(filters):
+            first = k // group_filters * group_channels
+            z = y[image, k, i]
+            z[:] = b[k]
+            for m in range(rows):
+                for n in range(columns):
+                    for c in range(group_channels):
+                        weight = w[m, n, c, k]
+                        source = x[image, first + c, i * stride[0] + m * dilation[0], n * dilation[1] :]
+                        for j in range(width):
+                            z[j] += weight * source[j * stride[1]]
