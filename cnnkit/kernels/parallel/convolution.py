@@ -59,7 +59,7 @@ def _by_filters(x: Array, w: Array, b: Array, geometry: Geometry) -> Array:
         geometry.dilation,
         (geometry.padding[0][0], geometry.padding[1][0]),
     )
-    return y.reshape(*y.shape[:3], -1)
+    return y.reshape(*y.shape[:3], w.shape[3])
 
 
 def _by_columns(x: Array, w: Array, b: Array, geometry: Geometry) -> Array:

@@ -66,7 +66,9 @@ def gather(patch: Any, image: Any, top: int, left: int, kernel: Any, dilation: A
 
 
 @parallel
-def convolve(x: Any, packed: Any, b: Any, y: Any, kernel: Any, stride: Any, dilation: Any, corner: Any) -> None:
+def convolve(
+    x: Any, packed: Any, b: Any, y: Any, kernel: Any, stride: Any, dilation: Any, corner: Any
+) -> None:
     """Write the convolution of `x` (N, H, W, C) into `y` (N, H_out, W_out, G, F/G).
 
     `packed` (G, blocks, taps, 32) and `b` (G, blocks, 32) are padded with zeros; `corner` is the padding
