@@ -29,16 +29,21 @@ __all__ = [
     "Padding1D",
     "Pair",
     "axis_paddings",
+    "check_avg_pool2d_backward",
     "check_conv1d",
     "check_conv2d",
+    "check_conv2d_backward",
     "check_conv2d_transpose",
     "check_dense",
+    "check_dense_backward",
     "check_float",
     "check_images",
+    "check_max_pool2d_backward",
     "check_pool2d",
     "check_same_dtype",
     "check_upstream",
     "check_x_shape",
+    "conv_geometry",
     "pool_geometry",
     "quiet",
 ]
@@ -108,6 +113,29 @@ def check_conv2d(
     return images, weights, biases, geometry, unbatched
 
 
+def check_conv2d_backward(
+    dy: Any,
+    x: Any,
+    w: Any,
+    *,
+    stride: Pair,
+    padding: Padding,
+    dilation: Pair,
+    groups: int,
+) -> tuple[Array, Array, Array, Geometry, bool]:
+    """Check the arguments of a convolution's gradients.
+
+    Returns ``dy (N, H', W', F)``, ``x (N, H, W, C)``, ``w (KH, KW, C/groups, F)``, the geometry, and whether
+    `x` came without a batch axis. Raises ShapeError, DTypeError or OptionError.
+    """
+    images, weights, _, geometry, unbatched = check_conv2d(
+        x, w, None, stride=stride, padding=padding, dilation=dilation, groups=groups
+    )
+    delta = check_upstream(dy, _y_shape(len(images), geometry, weights.shape[3], unbatched))
+    check_same_dtype(dy=delta, x=images)
+    return delta, images, weights, geometry, unbatched
+
+
 def check_conv2d_transpose(
     x: Any,
     w: Any,
@@ -168,6 +196,52 @@ def check_pool2d(
     return images, pool_geometry(images.shape[1:3], window, stride, padding, dilation, ceil_mode), unbatched
 
 
+def check_max_pool2d_backward(
+    dy: Any,
+    x: Any,
+    window: Pair,
+    *,
+    stride: Pair | None,
+    padding: Padding,
+    dilation: Pair,
+    ceil_mode: bool,
+) -> tuple[Array, Array, Geometry, bool]:
+    """Check the arguments of max pooling's gradient.
+
+    Returns ``dy (N, H', W', C)``, ``x (N, H, W, C)``, the geometry, and whether `x` came without a batch
+    axis. Raises ShapeError, DTypeError or OptionError.
+    """
+    images, geometry, unbatched = check_pool2d(
+        x, window, stride=stride, padding=padding, dilation=dilation, ceil_mode=ceil_mode
+    )
+    delta = check_upstream(dy, _y_shape(len(images), geometry, images.shape[3], unbatched))
+    check_same_dtype(dy=delta, x=images)
+    return delta, images, geometry, unbatched
+
+
+def check_avg_pool2d_backward(
+    dy: Any,
+    x_shape: Any,
+    window: Pair,
+    *,
+    stride: Pair | None,
+    padding: Padding,
+    dilation: Pair,
+    ceil_mode: bool,
+) -> tuple[Array, tuple[int, ...], Geometry, bool]:
+    """Check the arguments of average pooling's gradient, which needs only the shape of x.
+
+    Returns ``dy (N, H', W', C)``, the shape (N, H, W, C) of the gradient, the geometry and whether `x_shape`
+    came without a batch axis. Raises ShapeError, DTypeError or OptionError.
+    """
+    shape = check_x_shape(x_shape)
+    unbatched = len(shape) == 3
+    images_shape = (1, *shape) if unbatched else shape
+    geometry = pool_geometry(images_shape[1:3], window, stride, padding, dilation, ceil_mode)
+    delta = check_upstream(dy, _y_shape(images_shape[0], geometry, images_shape[3], unbatched))
+    return delta, images_shape, geometry, unbatched
+
+
 def check_x_shape(x_shape: Any) -> tuple[int, ...]:
     """Return `x_shape` as a tuple of 3 or 4 whole numbers; raise ShapeError when it is no shape of images."""
     hint = "; pass x.shape, not x" if isinstance(x_shape, np.ndarray) and x_shape.ndim > 1 else ""
@@ -186,8 +260,8 @@ def check_x_shape(x_shape: Any) -> tuple[int, ...]:
 def check_upstream(dy: Any, y_shape: tuple[int, ...]) -> Array:
     """Return `dy` with a batch axis; raise ShapeError unless it has exactly the shape of the forward result.
 
-    `y_shape` is the shape that the forward pass returned: (N, H', W', F) of images, (N, out) of a dense layer,
-    or one of the two without N.
+    `y_shape` is the shape that the forward pass returned: (N, H', W', F) of images, (N, out) of a dense
+    layer, or one of the two without N.
     """
     gradient = check_float(dy, "dy")
     if gradient.shape != y_shape:
@@ -215,6 +289,19 @@ def check_dense(x: Any, w: Any, b: Any) -> tuple[Array, Array, Array | None, boo
     biases = _check_biases(b, weights.shape[1], "output")
     check_same_dtype(x=rows, w=weights, b=biases)
     return (rows[None] if rows.ndim == 1 else rows), weights, biases, rows.ndim == 1
+
+
+def check_dense_backward(dy: Any, x: Any, w: Any) -> tuple[Array, Array, Array, bool]:
+    """Check the arguments of a dense layer's gradients.
+
+    Returns ``dy (N, out)``, ``x (N, in)``, ``w (in, out)`` and whether `x` came without a batch axis. Raises
+    ShapeError or DTypeError.
+    """
+    rows, weights, _, unbatched = check_dense(x, w, None)
+    y_shape = (len(rows), weights.shape[1])
+    delta = check_upstream(dy, y_shape[1:] if unbatched else y_shape)
+    check_same_dtype(dy=delta, x=rows)
+    return delta, rows, weights, unbatched
 
 
 def check_conv1d(
@@ -247,6 +334,11 @@ def check_conv1d(
     length, kernel_size = sequence.shape[-2], weights.shape[0]
     conv_output_size(length, kernel_size, stride=stride, padding=padding, dilation=dilation)
     return sequence, weights
+
+
+def _y_shape(images: int, geometry: Geometry, channels: int, unbatched: bool) -> tuple[int, ...]:
+    shape = (images, *geometry.output_size, channels)
+    return shape[1:] if unbatched else shape
 
 
 def _check_weights(w: Any) -> Array:

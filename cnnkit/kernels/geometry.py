@@ -8,6 +8,7 @@ import numpy as np
 
 from cnnkit.errors import OptionError, ShapeError
 from cnnkit.shapes import (
+    AxisPadding,
     conv_output_size,
     conv_transpose_output_size,
     pair,
@@ -16,8 +17,8 @@ from cnnkit.shapes import (
 )
 
 Pair = int | tuple[int, int]
-Padding = str | int | tuple[int, int] | tuple[tuple[int, int], tuple[int, int]]
-Padding1D = str | int | tuple[int, int]
+Padding1D = AxisPadding
+Padding = AxisPadding | tuple[AxisPadding, AxisPadding]
 
 _AXES = ("height", "width")
 _T = TypeVar("_T")
