@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 
 import fsrs
-from fsrs import Rating
+from fsrs import Rating as Rating  # one name for the four ratings, here and for those above
 
 from cnnkit.drills.question import Question
 from cnnkit.drills.store import Answer, Review, Store
