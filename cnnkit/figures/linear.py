@@ -7,6 +7,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import FigureBase
 from matplotlib.patches import FancyBboxPatch, Rectangle
+from matplotlib.ticker import EngFormatter
 from numpy.typing import NDArray
 
 from cnnkit.figures.matrices import draw_matrix
@@ -57,6 +58,8 @@ def draw_cost_bars(costs: dict[str, int], ax: Axes, *, unit: str, log: bool = Tr
     ax.bar_label(bars, labels=[f"{value:,}" for value in costs.values()], padding=5)
     if log:
         ax.set_xscale("log")
+    else:
+        ax.xaxis.set_major_formatter(EngFormatter(sep=" "))
     ax.margins(x=0.25)
     ax.invert_yaxis()
     ax.set_xlabel(unit + (", logarithmic axis" if log else ""))

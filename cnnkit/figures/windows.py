@@ -51,9 +51,15 @@ def draw_channel_sums(patch: NDArray[Any], w: NDArray[Any], bias: float, figure:
         products = patch[..., c] * w[..., c]
         draw_matrix(patch[..., c], panels[0, c], title=f"x, {names[c]}", cmap="positive", limits=(0, 1))
         draw_matrix(w[..., c], panels[1, c], title=f"w, {names[c]}", limits=_reach(w))
-        draw_matrix(products, panels[2, c], title=f"sum = {products.sum():.2f}", limits=_reach(patch * w))
+        draw_matrix(
+            products,
+            panels[2, c],
+            title=f"sum = {format_number(float(products.sum()))}",
+            limits=_reach(patch * w),
+        )
     total = float((patch * w).sum())
-    figure.supxlabel(f"{total:.2f} from all channels + bias {bias:.2f} = {total + bias:.2f}: one number")
+    numbers = [format_number(value) for value in (total, bias, total + bias)]
+    figure.supxlabel(f"{numbers[0]} from all channels + bias {numbers[1]} = {numbers[2]}: one number")
 
 
 def draw_stride(
