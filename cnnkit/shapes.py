@@ -126,9 +126,7 @@ def conv_output_size(
     span = effective_kernel_size(kernel_size, dilation)
     room = size + before + after - span
     if ceil_mode:
-        output = _ceil_div(room, stride) + 1
-        if (output - 1) * stride >= size + before:
-            output -= 1
+        output = min(_ceil_div(room, stride) + 1, _ceil_div(size + before, stride))
     else:
         output = room // stride + 1
     if output < 1:
@@ -227,6 +225,8 @@ def receptive_field(
 
     Raises OptionError for a layer without the four numbers, or when `input_size` is needed and absent.
     """
+    if axis not in (0, 1):
+        raise OptionError(f"axis is {axis!r}; expected 0 for the height or 1 for the width")
     size, jump, start = 1, 1, 0
     for position, layer in enumerate(layers):
         kernel_size, stride, padding, dilation = _layer_geometry(layer, position, axis)
