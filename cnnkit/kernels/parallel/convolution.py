@@ -2,8 +2,21 @@
 
 import numpy as np
 
-from cnnkit.kernels.arguments import Array, Geometry, Padding, Pair, check_conv2d
+from cnnkit.kernels.arguments import (
+    Array,
+    Geometry,
+    Padding,
+    Padding1D,
+    Pair,
+    check_conv1d,
+    check_conv2d,
+    check_conv2d_backward,
+    check_conv2d_transpose,
+    quiet,
+)
 from cnnkit.kernels.parallel import convolution_loops as loops
+from cnnkit.kernels.parallel.region import plain
+from cnnkit.shapes import resolve_padding
 
 FEW_FILTERS = 8  # filters per group below which columns, not filters, share an instruction
 
@@ -46,20 +59,118 @@ def conv2d(
     return y[0] if unbatched else y
 
 
+@quiet
+def conv2d_backward(
+    dy: Array,
+    x: Array,
+    w: Array,
+    *,
+    stride: Pair = 1,
+    padding: Padding = "valid",
+    dilation: Pair = 1,
+    groups: int = 1,
+) -> tuple[Array, Array, Array]:
+    """Return dx, dw and db of `conv2d`: every product of the forward sum hands its error to both factors.
+
+    ``dx_padded[i*s + m*d, j*s + n*d, c] += dy[i, j, k] * w[m, n, c, k]``, then the padding is cropped;
+    ``dw[m, n, c, k] += dy[i, j, k] * x_padded[i*s + m*d, j*s + n*d, c]``; ``db[k] += dy[i, j, k]``.
+
+    `dy` is (N, H_out, W_out, F), the gradient with respect to the result; `x`, `w` and the options are those
+    of the forward call. dx has the shape of `x`, dw of `w`, db is (F,), all in the type of `x`.
+    Raises ShapeError, DTypeError or OptionError.
+    """
+    delta, images, weights, geometry, unbatched = check_conv2d_backward(
+        dy, x, w, stride=stride, padding=padding, dilation=dilation, groups=groups
+    )
+    dx = _scatter(delta, weights, geometry)
+    dw = _correlate(images, delta, weights.shape, geometry)
+    # Axis by axis, so that a float32 sum never runs over more numbers than a row, a column or a batch has.
+    db = delta.sum(axis=2).sum(axis=1).sum(axis=0)
+    return (dx[0] if unbatched else dx), dw, db
+
+
+@quiet
+def conv2d_transpose(
+    x: Array,
+    w: Array,
+    b: Array | None = None,
+    *,
+    stride: Pair = 1,
+    padding: Padding = "valid",
+    dilation: Pair = 1,
+    groups: int = 1,
+    output_padding: Pair = 0,
+) -> Array:
+    """Return the transposed convolution: every input cell stamps its multiple of the kernel on the output.
+
+    ``y_padded[i*s + m*d, j*s + n*d, c] += x[i, j, k] * w[m, n, c, k]``, then the padding is cropped and b[c]
+    added: the gradient dx of `conv2d` with the same `w` and options, with `x` in the place of dy.
+
+    `x` is (N, H, W, F) or (H, W, F), `w` (KH, KW, C/groups, F) and `b` (C,) or None, float32 or float64.
+    `output_padding` adds rows and columns at the end, to choose among the inputs of the strided convolution.
+    The result is (N, (H-1)*s + d*(KH-1) + 1 - top - bottom + output_padding, likewise, C).
+    Raises ShapeError, DTypeError or OptionError.
+    """
+    images, weights, biases, geometry, unbatched = check_conv2d_transpose(
+        x,
+        w,
+        b,
+        stride=stride,
+        padding=padding,
+        dilation=dilation,
+        groups=groups,
+        output_padding=output_padding,
+    )
+    y = _scatter(images, weights, geometry)
+    if biases is not None:
+        y += biases
+    return y[0] if unbatched else y
+
+
+def conv1d(
+    x: Array,
+    w: Array,
+    b: Array | None = None,
+    *,
+    stride: int = 1,
+    padding: Padding1D = "valid",
+    dilation: int = 1,
+    groups: int = 1,
+) -> Array:
+    """Return the 1-D convolution ``y[i, k] = b[k] + sum over m, c of x_padded[i*s + m*d, c] * w[m, c, k]``.
+
+    `x` is (N, L, C) or (L, C), `w` (K, C/groups, F) and `b` (F,) or None, float32 or float64; `padding` is a
+    word ("causal" looks at the past only), a number or (before, after). The result is (N, L_out, F), or
+    (L_out, F), in the type of `x`. Raises ShapeError, DTypeError or OptionError.
+    """
+    sequence, weights = check_conv1d(x, w, padding, stride, dilation, b=b, groups=groups)
+    pads = resolve_padding(padding, sequence.shape[-2], len(weights), stride, dilation)
+    y = conv2d(
+        sequence[..., None, :, :],  # one row of L columns
+        weights[None],
+        b,
+        stride=(1, stride),
+        padding=(0, pads),
+        dilation=(1, dilation),
+        groups=groups,
+    )
+    return y[..., 0, :, :]
+
+
 def _by_filters(x: Array, w: Array, b: Array, geometry: Geometry) -> Array:
-    groups = geometry.groups
-    y = np.empty((len(x), *geometry.output_size, groups, w.shape[3] // groups), x.dtype)
+    groups, filters = geometry.groups, w.shape[3]
+    y = np.empty((len(x), *geometry.output_size, groups, filters // groups), x.dtype)
     loops.convolve(
         plain(x),
-        pack(split_groups(w.reshape(-1, w.shape[3]), groups)),
-        pack(split_groups(b[None], groups), rows=1)[:, :, 0],
+        pack(w.reshape(-1, groups, filters // groups).swapaxes(0, 1)),
+        plain(pack(b.reshape(groups, 1, filters // groups))[:, :, 0]),
         y,
         geometry.kernel_size,
         geometry.stride,
         geometry.dilation,
         (geometry.padding[0][0], geometry.padding[1][0]),
     )
-    return y.reshape(*y.shape[:3], w.shape[3])
+    return y.reshape(*y.shape[:3], filters)
 
 
 def _by_columns(x: Array, w: Array, b: Array, geometry: Geometry) -> Array:
@@ -69,24 +180,45 @@ def _by_columns(x: Array, w: Array, b: Array, geometry: Geometry) -> Array:
     return np.ascontiguousarray(y.transpose(0, 2, 3, 1))
 
 
-def plain(array: Array) -> Array:
-    """Return `array` contiguous, aligned and writeable, copying only if it is not.
+def _scatter(dy: Array, w: Array, geometry: Geometry) -> Array:
+    """Return dx (N, H, W, C): `dy` (N, H_out, W_out, F) sent back through the weights."""
+    groups, (rows, columns, channels, filters) = geometry.groups, w.shape
+    backwards = w.reshape(rows, columns * channels, groups, filters // groups).transpose(0, 2, 3, 1)
+    height, width = geometry.input_size
+    dx = np.zeros((len(dy), height, groups, width, channels), dy.dtype)
+    loops.scatter(
+        plain(dy.reshape(*dy.shape[:3], groups, filters // groups)),
+        pack(backwards),
+        dx,
+        geometry.kernel_size,
+        geometry.stride,
+        geometry.dilation,
+        (geometry.padding[0][0], geometry.padding[1][0]),
+    )
+    return plain(dx.swapaxes(2, 3)).reshape(len(dy), height, width, groups * channels)
 
-    Numba compiles anew for every layout and for read-only arrays; one kind means one compilation.
-    """
-    return np.require(array, requirements=("C", "A", "W"))
+
+def _correlate(x: Array, dy: Array, w_shape: tuple[int, ...], geometry: Geometry) -> Array:
+    """Return dw (KH, KW, C/groups, F), summed over images and positions."""
+    groups, (rows, columns, channels, filters) = geometry.groups, w_shape
+    padded = np.pad(x, ((0, 0), *geometry.padding, (0, 0)))
+    errors = dy.reshape(*dy.shape[:3], groups, filters // groups)
+    dw = np.empty((groups, rows * columns * channels, filters // groups), x.dtype)
+    loops.correlate(
+        plain(padded.reshape(*padded.shape[:3], groups, channels)),
+        pack(errors.transpose(3, 0, 1, 2, 4)),
+        dw,
+        geometry.kernel_size,
+        geometry.stride,
+        geometry.dilation,
+    )
+    return plain(dw.swapaxes(0, 1)).reshape(w_shape)
 
 
-def split_groups(matrix: Array, groups: int) -> Array:
-    """Return (rows, groups * columns) as (groups, rows, columns)."""
-    return matrix.reshape(len(matrix), groups, -1).transpose(1, 0, 2)
-
-
-def pack(matrices: Array, rows: int | None = None) -> Array:
-    """Return (G, rows, columns) as (G, blocks, rows, BLOCK), filled with zeros to whole lanes and blocks."""
-    count, height, width = matrices.shape
-    height = -(-height // loops.LANES) * loops.LANES if rows is None else rows
-    blocks = -(-width // loops.BLOCK)
-    filled = np.zeros((count, height, blocks * loops.BLOCK), matrices.dtype)
-    filled[:, : matrices.shape[1], :width] = matrices
-    return np.ascontiguousarray(filled.reshape(count, height, blocks, loops.BLOCK).transpose(0, 2, 1, 3))
+def pack(matrices: Array) -> Array:
+    """Return (..., rows, columns) as (..., blocks, rows, BLOCK), zeros filling the last lanes and block."""
+    *leading, height, width = matrices.shape
+    rows, blocks = -(-height // loops.LANES) * loops.LANES, -(-width // loops.BLOCK)
+    filled = np.zeros((*leading, rows, blocks * loops.BLOCK), matrices.dtype)
+    filled[..., :height, :width] = matrices
+    return plain(filled.reshape(*leading, rows, blocks, loops.BLOCK).swapaxes(-3, -2))

@@ -42,7 +42,18 @@ def multiply_add(acc: Any, a: Any, w: Any) -> None:
 
 
 @serial
-def split(index: int, size: int) -> tuple[int, int]:
+def multiply(out: Any, a: Any, packed: Any, b: Any) -> None:
+    """Write ``b + a (R, K) @ packed (blocks, K, 32)`` into `out` (R, blocks * 32); R and K are whole lanes."""
+    acc = np.empty((LANES, BLOCK), out.dtype)
+    for block in range(len(packed)):
+        for start in range(0, len(a), LANES):
+            acc[:] = b[block]
+            multiply_add(acc, a[start : start + LANES], packed[block])
+            out[start : start + LANES, block * BLOCK : (block + 1) * BLOCK] = acc
+
+
+@serial
+def split(index: Any, size: int) -> Any:
     """Return ``divmod(index, size)`` in signed integers: Numba counts a ``prange`` in unsigned ones."""
     return np.int64(index) // size, np.int64(index) % size
 
@@ -74,31 +85,26 @@ def convolve(
     `packed` (G, blocks, taps, 32) and `b` (G, blocks, 32) are padded with zeros; `corner` is the padding
     above and to the left.
     """
-    _, height, width, groups, filters = y.shape
-    positions = len(y) * height * width
-    group_channels = x.shape[3] // groups
+    images, height, width, groups, filters = y.shape
+    positions = images * height * width
+    channels = x.shape[3] // groups
     for tile in prange((positions + TILE - 1) // TILE):
         patches = np.zeros((TILE, packed.shape[2]), x.dtype)
-        acc = np.empty((LANES, BLOCK), x.dtype)
+        z = np.empty((TILE, packed.shape[1] * BLOCK), x.dtype)
         first = tile * TILE
-        count = min(TILE, positions - first)
+        last = min(first + TILE, positions)
         for group in range(groups):
-            channels = (group * group_channels, group_channels)
-            for p in range(count):
-                row, j = split(first + p, width)
+            for position in range(first, last):
+                row, j = split(position, width)
                 image, i = split(row, height)
                 top, left = i * stride[0] - corner[0], j * stride[1] - corner[1]
-                gather(patches[p], x[image], top, left, kernel, dilation, channels)
-            for block in range(packed.shape[1]):
-                used = min(BLOCK, filters - block * BLOCK)
-                for start in range(0, count, LANES):
-                    acc[:] = b[group, block]
-                    multiply_add(acc, patches[start : start + LANES], packed[group, block])
-                    for p in range(start, min(start + LANES, count)):
-                        row, j = split(first + p, width)
-                        image, i = split(row, height)
-                        for f in range(used):
-                            y[image, i, j, group, block * BLOCK + f] = acc[p - start, f]
+                own = (group * channels, channels)
+                gather(patches[position - first], x[image], top, left, kernel, dilation, own)
+            multiply(z, patches, packed[group], b[group])
+            for position in range(first, last):
+                row, j = split(position, width)
+                image, i = split(row, height)
+                y[image, i, j, group] = z[position - first, :filters]
 
 
 @parallel
@@ -124,3 +130,75 @@ def convolve_planes(x: Any, w: Any, b: Any, y: Any, stride: Any, dilation: Any) 
                         source = x[image, first + c, i * stride[0] + m * dilation[0], n * dilation[1] :]
                         for j in range(width):
                             z[j] += weight * source[j * stride[1]]
+
+
+@serial
+def stamp(
+    dx: Any, stamps: Any, columns: int, kernel_width: int, stride: int, dilation: int, left: int
+) -> None:
+    """Add to a row `dx` (W, C) the first `columns` rows of `stamps`, each a kernel row of (n, c) cells."""
+    width, channels = dx.shape
+    for j in range(columns):
+        for n in range(kernel_width):
+            column = j * stride + n * dilation - left
+            if 0 <= column < width:
+                for c in range(channels):
+                    dx[column, c] += stamps[j, n * channels + c]
+
+
+@parallel
+def scatter(dy: Any, packed: Any, dx: Any, kernel: Any, stride: Any, dilation: Any, corner: Any) -> None:
+    """Add to `dx` (N, H, G, W, C/G) what the errors `dy` (N, H_out, W_out, G, F/G) send back through w.
+
+    `packed` (KH, G, blocks, F/G, 32) holds the transposed weights; its columns are (n, c). Each iteration
+    owns one row of dx and asks which rows of dy read it.
+    """
+    images, height, groups = dx.shape[:3]
+    _, rows, columns, _, filters = dy.shape
+    lanes = (columns + LANES - 1) // LANES * LANES
+    for index in prange(images * height):
+        image, row = split(index, height)
+        errors = np.zeros((lanes, packed.shape[3]), dx.dtype)
+        stamps = np.empty((lanes, packed.shape[2] * BLOCK), dx.dtype)
+        nothing = np.zeros((packed.shape[2], BLOCK), dx.dtype)
+        for m in range(kernel[0]):
+            i, between = split(row + corner[0] - m * dilation[0], stride[0])
+            if between or not 0 <= i < rows:
+                continue  # this row of the kernel stands on `row` for no i
+            for group in range(groups):
+                errors[:columns, :filters] = dy[image, i, :, group]
+                multiply(stamps, errors, packed[m, group], nothing)
+                target = dx[image, row, group]
+                stamp(target, stamps, columns, kernel[1], stride[1], dilation[1], corner[1])
+
+
+@parallel
+def correlate(x: Any, packed: Any, dw: Any, kernel: Any, stride: Any, dilation: Any) -> None:
+    """Write into `dw` (G, taps, F/G) how every tap of the padded `x` (N, H, W, G, C/G) goes with the errors.
+
+    `packed` (G, N, H_out, blocks, W_out, 32) holds the errors. Each iteration owns four taps and walks over
+    all positions, so nothing has to be added up between threads.
+    """
+    groups, taps, filters = dw.shape
+    _, images, rows, blocks, depth, _ = packed.shape
+    channels = x.shape[4]
+    columns = (x.shape[2] - (kernel[1] - 1) * dilation[1] - 1) // stride[1] + 1
+    quads = (taps + LANES - 1) // LANES
+    for index in prange(groups * quads):
+        group, quad = split(index, quads)
+        cells = np.zeros((LANES, depth), x.dtype)
+        totals = np.zeros((blocks, LANES, BLOCK), x.dtype)
+        used = min(LANES, taps - quad * LANES)
+        for line in range(images * rows):
+            image, i = split(line, rows)
+            for t in range(used):
+                window, c = split(quad * LANES + t, channels)
+                m, n = split(window, kernel[1])
+                top, left = i * stride[0] + m * dilation[0], n * dilation[1]
+                for j in range(columns):
+                    cells[t, j] = x[image, top, left + j * stride[1], group, c]
+            for block in range(blocks):
+                multiply_add(totals[block], cells, packed[group, image, i, block])
+        for t in range(used):
+            for k in range(filters):
+                dw[group, quad * LANES + t, k] = totals[k // BLOCK, t, k % BLOCK]

@@ -5,7 +5,10 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
+import numpy as np
 from numba import njit
+
+from cnnkit.kernels.arguments import Array
 
 # "contract" alone lets a*b + c become one fused instruction. The rest of fastmath assumes that there is no
 # NaN and no infinity, or reorders sums, which would make results depend on how they are computed.
@@ -16,7 +19,11 @@ OPTIONS: dict[str, Any] = {"fastmath": {"contract"}, "error_model": "numpy", "ca
 # One region at a time is safe on every layer, and costs nothing: a region already uses all the cores.
 REGION_LOCK = threading.Lock()
 
-serial = njit(**OPTIONS)
+
+def serial(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Compile `function`, a part of a kernel that runs inside one thread."""
+    compiled: Callable[..., Any] = njit(**OPTIONS)(function)
+    return compiled
 
 
 def parallel(function: Callable[..., None]) -> Callable[..., None]:
@@ -33,3 +40,11 @@ def parallel(function: Callable[..., None]) -> Callable[..., None]:
             dispatcher(*arguments)
 
     return one_at_a_time
+
+
+def plain(array: Array) -> Array:
+    """Return `array` contiguous, aligned and writeable, copying only if it is not.
+
+    Numba compiles anew for every layout and for read-only arrays; one kind means one compilation.
+    """
+    return np.require(array, requirements=("C", "A", "W"))
