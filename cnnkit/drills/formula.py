@@ -90,6 +90,8 @@ _parse_once = lru_cache(maxsize=4096)(parse)
 
 
 def _simple(value: Value) -> Value:
+    if isinstance(value, float) and not math.isfinite(value):
+        raise OverflowError
     return int(value) if isinstance(value, Fraction) and value.denominator == 1 else value
 
 
@@ -175,7 +177,7 @@ class _Parser:
 
     def __init__(self, text: str, names: frozenset[str]) -> None:
         self.tokens = _tokens(text)
-        self.names = {_loose(name): name for name in names}
+        self.names = {_loose(name): name for name in names} | {name: name for name in names}
         self.index = 0
 
     @property
@@ -233,8 +235,9 @@ class _Parser:
         raise FormulaError(f"`{token.text}` at character {token.place + 1} does not belong there")
 
     def named(self, token: _Token) -> Node:
-        if _loose(token.text) in self.names:
-            return Name(self.names[_loose(token.text)])
+        name = self.names.get(token.text) or self.names.get(_loose(token.text))
+        if name:
+            return Name(name)
         if token.text in FUNCTIONS:
             return self.call(token)
         raise FormulaError(f"`{token.text}` is not a name here; {self.known()}")
@@ -242,7 +245,7 @@ class _Parser:
     def known(self) -> str:
         if not self.names:
             return "only numbers are"
-        return "the names are " + ", ".join(f"`{name}`" for name in self.names.values())
+        return "the names are " + ", ".join(f"`{name}`" for name in sorted(set(self.names.values())))
 
     def call(self, token: _Token) -> Node:
         opening = self.take()

@@ -15,6 +15,7 @@ class Choice:
     text: str
     why: str
     correct: bool = False
+    name: str = ""  # of the mistake behind a wrong option, such as "invariance-for-equivariance"
 
     @property
     def plain(self) -> str:

@@ -1,0 +1,370 @@
+"""The six kinds of drill, as a deck declares them. A drill plus a seed makes a `Question`.
+
+Texts are templates (see `template`): `@n` stands for the drawn value n, `@{2 * n}` for a formula of drawn
+values.
+"""
+
+import inspect
+import textwrap
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from types import SimpleNamespace
+from typing import Any, ClassVar
+
+from cnnkit.drills import formula, grading
+from cnnkit.drills.answers import Value, as_numbers
+from cnnkit.drills.draw import Draw
+from cnnkit.drills.grading import Place, Slip
+from cnnkit.drills.question import Choice, Grade, Question
+from cnnkit.drills.template import render
+from cnnkit.drills.trial import Mutant, Task, grade_code
+
+__all__ = [
+    "BugDrill",
+    "Choice",
+    "ChoiceDrill",
+    "CodeDrill",
+    "Draw",
+    "Drill",
+    "ExplainDrill",
+    "FormulaDrill",
+    "Misconception",
+    "NumericDrill",
+]
+
+Values = Mapping[str, Any]
+Computation = str | tuple[str, ...] | Callable[[SimpleNamespace], Any]
+"""How a number comes from drawn values: a formula, one formula per axis, or a function of `v.n`, `v.k` ..."""
+
+_REDRAWS = 20  # tries to find numbers for which every mistake gives a different value
+
+
+@dataclass(frozen=True)
+class Misconception:
+    """A mistake that real people make: its name, the wrong value or program it produces, what to say to them.
+
+    `wrong` is a Computation in a numeric drill, a formula in a formula drill, a function in a code or bug
+    drill. `section` is the chapter's section that treats the mistake, where that is not the drill's own.
+    """
+
+    name: str
+    wrong: Any
+    says: str
+    section: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Drill:
+    """What every kind declares. `chapter` comes from the name of the deck's file and is set by the bank."""
+
+    kind: ClassVar[str]
+
+    id: str
+    title: str
+    section: str  # title of the chapter's section that treats it
+    difficulty: int
+    minutes: int
+    prompt: str
+    hints: tuple[str, ...]
+    solution: str
+    misconceptions: tuple[Misconception, ...] = ()
+    chapter: str = ""
+
+    def question(self, seed: int) -> Question:
+        """Return the question that `seed` draws; the same seed always gives the same question."""
+        raise NotImplementedError
+
+    def problems(self) -> list[str]:
+        """Return what is wrong with the declaration, one sentence each."""
+        texts = ("id", "title", "section", "prompt", "solution")
+        found = [f"`{name}` is empty" for name in texts if not getattr(self, name).strip()]
+        if not self.hints or not all(hint.strip() for hint in self.hints):
+            found.append("`hints` needs at least one step, none of them empty")
+        if self.difficulty not in (1, 2, 3):
+            found.append(f"`difficulty` is {self.difficulty}; expected 1, 2 or 3")
+        if self.minutes < 1:
+            found.append(f"`minutes` is {self.minutes}; expected 1 or more")
+        names = [misconception.name for misconception in self.misconceptions]
+        if len(set(names)) < len(names):
+            found.append("two misconceptions share a name")
+        return found
+
+    @property
+    def place(self) -> Place:
+        """Where the drill's subject is treated."""
+        return Place(self.chapter, self.section)
+
+    def _question(
+        self, seed: int, values: Values, form: str, grader: Callable[[object], Grade], **extra: Any
+    ) -> Question:
+        """Return the question with the texts rendered; `extra` are the fields of one kind."""
+        texts = {"solution": render(self.solution, values)} | extra
+        return Question(
+            drill_id=self.id,
+            seed=seed,
+            kind=self.kind,
+            title=self.title,
+            chapter=self.chapter,
+            section=self.section,
+            difficulty=self.difficulty,
+            minutes=self.minutes,
+            prompt=render(self.prompt, values),
+            answer_form=form,
+            hints=tuple(render(hint, values) for hint in self.hints),
+            grader=grader,
+            **texts,
+        )
+
+    def _draw(self, seed: int, *more: object) -> Draw:
+        return Draw.seeded("/".join(map(str, (self.id, seed, *more))))
+
+
+def _nothing_drawn(_: Draw) -> Values:
+    return {}
+
+
+@dataclass(frozen=True, kw_only=True)
+class NumericDrill(Drill):
+    """A number or a shape computed from drawn values; `check` computes it in a second, independent way.
+
+    `tolerance` is relative; 0 asks for the exact value. `unit="%"` asks for percent. Texts may use `@answer`.
+    """
+
+    kind: ClassVar[str] = "numeric"
+
+    draw: Callable[[Draw], Values] = _nothing_drawn
+    answer: Computation
+    check: Callable[[SimpleNamespace], Any]
+    tolerance: float = 0.0
+    unit: str = ""
+
+    def question(self, seed: int) -> Question:
+        """Return the question that `seed` draws."""
+        values, expected, slips = self.drawn(seed)
+        shown = {**values, "answer": expected[0] if len(expected) == 1 else expected}
+        told = [Slip(slip.name, slip.values, render(slip.says, shown), slip.section) for slip in slips]
+
+        def grader(answer: object) -> Grade:
+            return grading.grade_numbers(answer, self.place, expected, told, self.tolerance, self.unit)
+
+        return self._question(seed, shown, self._form(len(expected)), grader)
+
+    def drawn(self, seed: int) -> tuple[Values, tuple[Value, ...], list[Slip]]:
+        """Return the drawn values, the answer, and the mistakes whose value differs from it."""
+        for attempt in range(_REDRAWS):
+            values = self.draw(self._draw(seed, attempt))
+            expected = _computed(self.answer, values)
+            slips = [_slip(item, values) for item in self.misconceptions]
+            distinct = [
+                slip for slip in slips if not grading.same_numbers(expected, slip.values, self.tolerance)
+            ]
+            if len({slip.values for slip in distinct}) == len(slips):
+                break
+        return values, expected, distinct
+
+    def _form(self, count: int) -> str:
+        if count > 1:
+            return f"{count} numbers, such as {'x'.join(['28', '14', '64', '32'][:count])}."
+        if self.unit:
+            return f"A number in {self.unit}, to within {100 * self.tolerance:g} % of the exact value."
+        if self.tolerance:
+            return f"A number to within {100 * self.tolerance:g} %; 3/8 and 1.5e6 can be read too."
+        return "An exact number; 1,626,442 and 3*3*64 and 2^10 can be read too."
+
+
+def _computed(how: Computation, values: Values) -> tuple[Value, ...]:
+    """Return the numbers that a Computation makes of the drawn values."""
+    if callable(how):
+        return as_numbers(how(SimpleNamespace(**values)))
+    numbers = {name: value for name, value in values.items() if isinstance(value, int)}
+    return tuple(formula.evaluate(part, numbers) for part in ([how] if isinstance(how, str) else how))
+
+
+def _slip(mistake: Misconception, values: Values) -> Slip:
+    return Slip(mistake.name, _computed(mistake.wrong, values), mistake.says, mistake.section)
+
+
+@dataclass(frozen=True, kw_only=True)
+class FormulaDrill(Drill):
+    """A formula in given names; `names` holds the ranges of the values at which formulas are compared."""
+
+    kind: ClassVar[str] = "formula"
+
+    names: Mapping[str, tuple[int, int]]
+    answer: str
+    check: Callable[[SimpleNamespace], Any]
+
+    points: ClassVar[int] = 40
+
+    def question(self, seed: int) -> Question:
+        """Return the question; `seed` draws only the points at which formulas are compared."""
+        points = self.drawn(seed)
+        expected = _along(self.answer, points)
+        slips = [
+            Slip(item.name, _along(item.wrong, points), item.says, item.section)
+            for item in self.misconceptions
+        ]
+
+        def grader(answer: object) -> Grade:
+            return grading.grade_formula(answer, self.place, points, expected, slips)
+
+        names = ", ".join(self.names)
+        form = f"A formula in {names}. Powers as ^, rounding as floor(...) or ceil(...); 2p means 2*p."
+        return self._question(seed, {"answer": self.answer}, form, grader)
+
+    def drawn(self, seed: int) -> list[Mapping[str, Value]]:
+        """Return the points, the smallest first, so that a counter-example is easy to check by hand."""
+        draw = self._draw(seed)
+        points: list[Mapping[str, Value]] = [
+            {name: draw.integer(low, high) for name, (low, high) in self.names.items()}
+            for _ in range(self.points)
+        ]
+        return sorted(points, key=lambda point: sum(point.values()))
+
+
+def _along(text: str, points: Sequence[Mapping[str, Value]]) -> tuple[Value, ...]:
+    return tuple(formula.evaluate(text, point) for point in points)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChoiceDrill(Drill):
+    """Options, of which one (or several) are right; each says why. The seed shuffles them."""
+
+    kind: ClassVar[str] = "choice"
+
+    choices: tuple[Choice, ...]
+    draw: Callable[[Draw], Values] = _nothing_drawn
+
+    def question(self, seed: int) -> Question:
+        """Return the question that `seed` draws."""
+        draw = self._draw(seed)
+        values = self.draw(draw)
+        choices = tuple(
+            Choice(render(choice.text, values), render(choice.why, values), choice.correct, choice.name)
+            for choice in draw.shuffled(self.choices)
+        )
+
+        def grader(answer: object) -> Grade:
+            return grading.grade_choice(answer, self.place, choices)
+
+        several = sum(choice.correct for choice in choices) > 1
+        form = "The letters of all right options, such as A, C." if several else "The letter of one option."
+        return self._question(seed, values, form, grader, choices=choices)
+
+    def problems(self) -> list[str]:
+        """Return what is wrong with the declaration."""
+        found = super().problems()
+        if not any(choice.correct for choice in self.choices) or all(
+            choice.correct for choice in self.choices
+        ):
+            found.append("`choices` needs a right option and a wrong one")
+        if not all(choice.why.strip() for choice in self.choices):
+            found.append("every choice needs its `why`")
+        return found
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExplainDrill(Drill):
+    """A spoken or written explanation, which learners score themselves against the key points of `rubric`."""
+
+    kind: ClassVar[str] = "explain"
+
+    rubric: tuple[str, ...]
+
+    def question(self, seed: int) -> Question:
+        """Return the question; nothing is drawn."""
+
+        def grader(answer: object) -> Grade:
+            return grading.grade_points(answer, self.place, self.rubric)
+
+        form = "Say it aloud, compare with the key points, then type the numbers of those covered: 1 3."
+        return self._question(seed, {}, form, grader, rubric=self.rubric)
+
+    def problems(self) -> list[str]:
+        """Return what is wrong with the declaration."""
+        few = ["`rubric` needs at least two points"] if len(self.rubric) < 2 else []
+        return super().problems() + few
+
+
+@dataclass(frozen=True, kw_only=True)
+class CodeDrill(Drill):
+    """A function that the learner writes; `case` draws its arguments, `reference` says what it must return.
+
+    `solutions` are right programs of different style (the first one is shown), `misconceptions` hold wrong ones.
+    `growing` is for answers that must not loop over positions: the arguments for an input of a given size.
+    """
+
+    kind: ClassVar[str] = "code"
+
+    function: str
+    case: Callable[[Draw], Values]
+    reference: Callable[..., object]
+    solutions: tuple[Callable[..., object], ...]
+    starter: str = ""
+    growing: Callable[[int], Values] | None = None
+
+    def question(self, seed: int) -> Question:
+        """Return the question; `seed` draws the inputs on which answers are tried."""
+        task = Task(
+            place=self.place,
+            function=self.function,
+            case=self.case,
+            reference=self.reference,
+            mutants=[
+                trial.Mutant(item.name, item.wrong, item.says, item.section) for item in self.mistakes()
+            ],
+            seed=f"{self.id}/{seed}",
+            growing=self.growing,
+        )
+        form = f"The Python source of a function named {self.function}; NumPy is there as np."
+        program = self.shown(self.solutions[0])
+        return self._question(
+            seed,
+            {},
+            form,
+            lambda answer: grade_code(answer, task),
+            starter=self.beginning(),
+            solution=f"{self.solution}\n\n```python\n{program}```",
+        )
+
+    def mistakes(self) -> tuple[Misconception, ...]:
+        """Return the wrong programs that a wrong answer is compared with."""
+        return self.misconceptions
+
+    def beginning(self) -> str:
+        """Return the source text that the learner starts from."""
+        return self.starter
+
+    def shown(self, program: Callable[..., object]) -> str:
+        """Return the source of `program` under the name that the drill asks for."""
+        source = textwrap.dedent(inspect.getsource(program))
+        return source.replace(f"def {program.__name__}(", f"def {self.function}(", 1)
+
+    def problems(self) -> list[str]:
+        """Return what is wrong with the declaration."""
+        found = super().problems()
+        if len(self.mistakes()) < 3:
+            found.append("at least three wrong programs are needed among `misconceptions`")
+        if len(self.solutions) < 2:
+            found.append("at least two right programs of different style are needed in `solutions`")
+        if not self.beginning().strip():
+            found.append("`starter` is empty")
+        return found
+
+
+@dataclass(frozen=True, kw_only=True)
+class BugDrill(CodeDrill):
+    """A program with a bug to find and fix: the bug itself is the first misconception."""
+
+    kind: ClassVar[str] = "bug"
+
+    buggy: Callable[..., object]
+    bug: str  # one sentence for a learner whose answer still has it
+
+    def mistakes(self) -> tuple[Misconception, ...]:
+        """Return the bug and the other wrong programs."""
+        return (Misconception("bug-still-there", self.buggy, self.bug), *self.misconceptions)
+
+    def beginning(self) -> str:
+        """Return the program with the bug."""
+        return self.shown(self.buggy)
