@@ -290,7 +290,7 @@ class ExplainDrill(Drill):
 class CodeDrill(Drill):
     """A function that the learner writes; `case` draws its arguments, `reference` says what it must return.
 
-    `solutions` are right programs of different style (the first one is shown), `misconceptions` hold wrong ones.
+    `solutions` are right programs of different style (the first is shown), `misconceptions` hold wrong ones.
     `growing` is for answers that must not loop over positions: the arguments for an input of a given size.
     """
 
@@ -310,9 +310,7 @@ class CodeDrill(Drill):
             function=self.function,
             case=self.case,
             reference=self.reference,
-            mutants=[
-                trial.Mutant(item.name, item.wrong, item.says, item.section) for item in self.mistakes()
-            ],
+            mutants=[Mutant(item.name, item.wrong, item.says, item.section) for item in self.mistakes()],
             seed=f"{self.id}/{seed}",
             growing=self.growing,
         )
