@@ -9,6 +9,7 @@ from cnnkit.figures.linear import (
     draw_toeplitz,
 )
 from cnnkit.figures.matrices import draw_image, draw_matrix, format_number
+from cnnkit.figures.networks import draw_scores, draw_workflow
 from cnnkit.figures.show import show
 from cnnkit.figures.style import CMAPS, PALETTE, color_limits, png, use_style
 from cnnkit.figures.windows import (
@@ -35,9 +36,11 @@ __all__ = [
     "draw_matrix",
     "draw_mixing",
     "draw_outer_product",
+    "draw_scores",
     "draw_stride",
     "draw_toeplitz",
     "draw_window_sum",
+    "draw_workflow",
     "format_number",
     "png",
     "show",
