@@ -105,12 +105,13 @@ def _box_markup(kind: str, title: str, body: str) -> str:
     box = BOXES[kind]
     style = (
         f"border: 1px solid rgba({box.rgb}, 0.5); border-left: 6px solid rgb({box.rgb}); border-radius: 4px; "
-        f"background: rgba({box.rgb}, 0.1); margin: 1em 0; padding: 0.5em 1em"
+        f"background: rgba({box.rgb}, 0.1); margin: 1em 0; padding: 0.6em 1em 0.2em"
     )
     # The blank lines end the HTML block, so that Markdown and LaTeX inside the box are rendered.
     if kind == "SAY":
         name = f"<b>{box.icon} {box.name}</b>" + (f": {html.escape(title, quote=False)}" if title else "")
-        return f'<details style="{style}">\n<summary>{name}</summary>\n\n{body}\n\n</details>'
+        summary = f'<summary style="margin-bottom: 0.6em">{name}</summary>'
+        return f'<details style="{style}">\n{summary}\n\n{body}\n\n</details>'
     name = f"**{box.icon} {box.name}**" + (f": {title}" if title else "")
     return f'<blockquote style="{style}">\n\n{name}\n\n{body}\n\n</blockquote>'
 
