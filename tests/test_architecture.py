@@ -17,7 +17,7 @@ FLOORS = [  # from the ground up; a module may import its own floor and those be
     {"__init__", "errors", "shapes"},
     {"activations", "explain", "famous_kernels", "gradcheck", "initializers", "kernels", "layout", "losses"},
     {"layers", "optim", "tables"},
-    {"augment", "data", "engine", "network", "roofline", "train", "zoo"},
+    {"augment", "data", "engine", "experiments", "network", "roofline", "train", "zoo"},
     {"figures"},
     {"drills", "widgets"},
     {"__main__", "doctor", "lab"},

@@ -22,7 +22,7 @@ def check_kernels() -> list[Finding]:
     try:
         facts = probe()
     except (OSError, ValueError, subprocess.SubprocessError) as error:
-        return [_broken(error)]
+        return [broken_finding(error)]
     return [threading_finding(facts), cache_finding(facts), speed_finding(facts)]
 
 
@@ -41,7 +41,8 @@ def probe() -> dict[str, Any]:
     return facts
 
 
-def _broken(error: Exception) -> Finding:
+def broken_finding(error: Exception) -> Finding:
+    """Say why the kernels' process did not get to its end, from the last line that it wrote."""
     said = (getattr(error, "stderr", None) or str(error)).strip()
     last = said.splitlines()[-1].rstrip(".") if said else "it ended without a word"
     if "no locator available" in said:
