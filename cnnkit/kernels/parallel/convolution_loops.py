@@ -43,13 +43,20 @@ def multiply_add(acc: Any, a: Any, w: Any) -> None:
 
 @serial
 def multiply(out: Any, a: Any, packed: Any, b: Any) -> None:
-    """Write ``b + a (R, K) @ packed (blocks, K, 32)`` into `out` (R, blocks * 32); R and K are whole lanes."""
+    """Write ``b + a @ w`` into `out` (R, blocks * 32): `a` is (R, K), `packed` (blocks, K, 32).
+
+    R and K are whole lanes, `b` is (blocks, 32).
+    """
     acc = np.empty((LANES, BLOCK), out.dtype)
     for block in range(len(packed)):
         for start in range(0, len(a), LANES):
-            acc[:] = b[block]
+            for p in range(LANES):
+                for f in range(BLOCK):
+                    acc[p, f] = b[block, f]
             multiply_add(acc, a[start : start + LANES], packed[block])
-            out[start : start + LANES, block * BLOCK : (block + 1) * BLOCK] = acc
+            for p in range(LANES):
+                for f in range(BLOCK):
+                    out[start + p, block * BLOCK + f] = acc[p, f]
 
 
 @serial
@@ -72,7 +79,8 @@ def gather(patch: Any, image: Any, top: int, left: int, kernel: Any, dilation: A
                 for c in range(count):
                     patch[k + c] = image[row, column, first + c]
             else:
-                patch[k : k + count] = 0
+                for c in range(count):
+                    patch[k + c] = 0
             k += count
 
 
@@ -104,7 +112,8 @@ def convolve(
             for position in range(first, last):
                 row, j = split(position, width)
                 image, i = split(row, height)
-                y[image, i, j, group] = z[position - first, :filters]
+                for k in range(filters):
+                    y[image, i, j, group, k] = z[position - first, k]
 
 
 @parallel
@@ -166,7 +175,9 @@ def scatter(dy: Any, packed: Any, dx: Any, kernel: Any, stride: Any, dilation: A
             if between or not 0 <= i < rows:
                 continue  # this row of the kernel stands on `row` for no i
             for group in range(groups):
-                errors[:columns, :filters] = dy[image, i, :, group]
+                for j in range(columns):
+                    for k in range(filters):
+                        errors[j, k] = dy[image, i, j, group, k]
                 multiply(stamps, errors, packed[m, group], nothing)
                 target = dx[image, row, group]
                 stamp(target, stamps, columns, kernel[1], stride[1], dilation[1], corner[1])
