@@ -225,7 +225,7 @@ def _normalise_outputs(outputs: list[nbformat.NotebookNode]) -> None:
             raise BuildError(f"the output holds {random[0]!r}, which every run changes; show a value instead")
         own_text = data.get("text/plain", "").strip()
         twin = printed if own_text.startswith("<") else own_text or printed
-        if data.pop(WIDGET_VIEW, None) and not twin:
+        if data.pop(WIDGET_VIEW, None) is not None and not twin:
             raise BuildError("a widget without a text twin; its display bundle must carry text/plain")
         if "image/png" in data:
             _set_alt_text(output.metadata.setdefault("image/png", {}), twin)
