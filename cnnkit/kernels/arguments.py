@@ -377,10 +377,15 @@ def _check_groups(inputs: Array, weights: Array, groups: int) -> None:
 
 def _channel_hint(inputs: Array, weights: Array, groups: int) -> str:
     channels, reads = inputs.shape[-1], weights.shape[-2]
-    if weights.ndim == 4 and weights.shape[1] == channels and groups == 1:
+    if weights.ndim == 4 and groups == 1 and _looks_like_oihw(weights.shape, channels):
         return ". w looks like (F, C, KH, KW), PyTorch's layout: see cnnkit.layout.oihw_to_hwio"
     if inputs.ndim == 4 and inputs.shape[1] == reads * groups:
         return ". x looks like (N, C, H, W), PyTorch's layout: see cnnkit.layout.nchw_to_nhwc"
     if channels % reads == 0 and weights.shape[-1] % (channels // reads) == 0:
         return f". They would fit with groups={channels // reads}"
     return ""
+
+
+def _looks_like_oihw(shape: tuple[int, ...], channels: int) -> bool:
+    """Most kernels are square, so equal last sizes, or unequal first ones, speak for (F, C, KH, KW)."""
+    return shape[1] == channels and (shape[2] == shape[3] or shape[0] != shape[1])
