@@ -25,6 +25,14 @@ OPERATORS = (
 )
 LAYOUTS = ("c", "fortran", "reversed", "every other", "channels first")
 
+WIDE: list[tuple[int, int, tuple[int, int], dict[str, Any]]] = [  # more channels than fit in registers
+    (35, 67, (1, 1), {}),
+    (19, 33, (3, 3), {"padding": "same"}),
+    (3, 64, (7, 7), {"padding": "same", "stride": 2}),
+    (40, 40, (3, 5), {"padding": 2, "groups": 40}),
+    (34, 68, (2, 3), {"groups": 2, "dilation": 2, "stride": (1, 3)}),
+]
+
 
 def examples(count: int) -> settings:
     """Deterministic Hypothesis settings: the same cases on every machine and in every run."""

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from hypothesis import assume, given
-from kernel_cases import MODULES, conv2d_cases, examples, name_of, numbers, numeric_gradient, tolerance
+from kernel_cases import MODULES, WIDE, conv2d_cases, examples, name_of, numbers, numeric_gradient, tolerance
 
 from cnnkit.errors import ShapeError
 from cnnkit.kernels import vectorized
@@ -76,6 +76,22 @@ def test_the_three_modules_return_the_same_gradients(kernels, case):
     ):
         np.testing.assert_allclose(ours, oracle, **tolerance(x.dtype))
         assert ours.dtype == oracle.dtype == x.dtype
+
+
+@pytest.mark.parametrize("kernels", MODULES[1:], ids=name_of)
+@pytest.mark.parametrize(("channels", "filters", "kernel", "options"), WIDE)
+def test_more_channels_than_a_register_block_are_adjoint_too(kernels, channels, filters, kernel, options):
+    x = numbers(0, (2, 13, 11, channels), np.float64)
+    w = numbers(1, (*kernel, channels // options.get("groups", 1), filters), np.float64)
+    dy = numbers(2, kernels.conv2d(x, w, **options).shape, np.float64)
+    dx, dw, db = kernels.conv2d_backward(dy, x, w, **options)
+    for seed in (3, 4):
+        other_x, other_w = numbers(seed, x.shape, np.float64), numbers(seed + 10, w.shape, np.float64)
+        expected = np.vdot(kernels.conv2d(other_x, w, **options), dy)
+        np.testing.assert_allclose(np.vdot(other_x, dx), expected, rtol=1e-9)
+        expected = np.vdot(kernels.conv2d(x, other_w, **options), dy)
+        np.testing.assert_allclose(np.vdot(other_w, dw), expected, rtol=1e-9)
+    np.testing.assert_allclose(db, dy.sum(axis=(0, 1, 2)), rtol=1e-10)
 
 
 @every_module

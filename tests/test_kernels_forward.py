@@ -6,13 +6,13 @@ import pytest
 import scipy.signal
 from hypothesis import assume, given
 from hypothesis import strategies as st
-from kernel_cases import MODULES, conv2d_cases, examples, name_of, numbers, tolerance
+from kernel_cases import MODULES, WIDE, conv2d_cases, examples, name_of, numbers, tolerance
 
 from cnnkit.errors import ShapeError
 from cnnkit.kernels import loops
 from cnnkit.kernels.linear import toeplitz_matrix
 from cnnkit.kernels.vectorized import im2col
-from cnnkit.shapes import PADDING_WORDS, resolve_padding
+from cnnkit.shapes import PADDING_WORDS, pair, resolve_padding
 
 every_module = pytest.mark.parametrize("kernels", MODULES, ids=name_of)
 
@@ -34,7 +34,7 @@ def test_conv2d_agrees_with_onnxruntime(kernels, case):
 def test_same_padding_agrees_with_onnxruntime(kernels, word, auto_pad, case):
     # onnxruntime knows no dilated auto_pad, and where the stride exceeds the kernel it crops the input; we
     # follow TensorFlow there, which never pads less than nothing.
-    stride = tuple(min(pair) for pair in zip(case.options["stride"], case.arrays["w"].shape, strict=False))
+    stride = tuple(min(sizes) for sizes in zip(case.options["stride"], case.arrays["w"].shape, strict=False))
     options = {**case.options, "padding": word, "dilation": (1, 1), "stride": stride}
     expected = onnx_oracle.conv2d(**case.arrays, **{**options, "padding": auto_pad})
     np.testing.assert_allclose(kernels.conv2d(**case.arrays, **options), expected, **tolerance(np.float32))
@@ -69,6 +69,23 @@ def test_conv2d_agrees_with_scipy(kernels, case):
     np.testing.assert_allclose(
         y, scipy_conv2d(**case.arrays, **case.options), **tolerance(case.arrays["x"].dtype)
     )
+
+
+@pytest.mark.parametrize("kernels", MODULES[1:], ids=name_of)
+@pytest.mark.parametrize(("channels", "filters", "kernel", "options"), WIDE)
+def test_more_channels_than_a_register_block_agree_with_scipy(kernels, channels, filters, kernel, options):
+    groups = options.get("groups", 1)
+    x = numbers(0, (2, 13, 11, channels), np.float64)
+    w, b = numbers(1, (*kernel, channels // groups, filters), np.float64), numbers(2, (filters,), np.float64)
+    stride, dilation = (pair(options.get(name, 1), name) for name in ("stride", "dilation"))
+    padding = tuple(
+        resolve_padding(options.get("padding", "valid"), size, k, s, d)
+        for size, k, s, d in zip(x.shape[1:3], kernel, stride, dilation, strict=True)
+    )
+    expected = scipy_conv2d(x, w, b, stride=stride, padding=padding, dilation=dilation, groups=groups)
+    np.testing.assert_allclose(kernels.conv2d(x, w, b, **options), expected, rtol=1e-10, atol=1e-12)
+    single = [array.astype(np.float32) for array in (x, w, b)]
+    np.testing.assert_allclose(kernels.conv2d(*single, **options), expected, rtol=1e-4, atol=1e-4)
 
 
 @every_module
