@@ -49,6 +49,7 @@ METADATA = {
 RANDOM_TEXT = re.compile(
     r"\bat 0x[0-9a-f]{6,}|\bIPY_MODEL_\w+|\b[0-9a-f]{32}\b|\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-"
 )
+TERMINAL_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 
 class BuildError(Exception):
@@ -176,6 +177,7 @@ def execute(chapter: nbformat.NotebookNode, name: str, folder: Path) -> None:
         record_timing=False,
         store_widget_state=False,
         coalesce_streams=True,
+        extra_arguments=["--log-level=ERROR"],
         resources={"metadata": {"path": str(folder)}},
     )
     client.reset_execution_trackers()
@@ -191,7 +193,7 @@ def _execute_cell(client: NotebookClient, cell: nbformat.NotebookNode, index: in
     try:
         client.execute_cell(cell, index)
     except (CellExecutionError, CellTimeoutError, DeadKernelError) as error:
-        raise BuildError(f"{where}: {error}") from None
+        raise BuildError(f"{where}: {TERMINAL_COLOUR.sub('', str(error))}") from None
     warnings = [out.text for out in cell.outputs if out.output_type == "stream" and out.name == "stderr"]
     if warnings:
         raise BuildError(f"{where} writes to stderr:\n{_indent(cell.source)}\n{_indent(''.join(warnings))}")

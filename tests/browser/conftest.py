@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 from harness import JupyterServer, Notebook, find_chromium, launch_browser, open_notebook
-from playwright.sync_api import BrowserContext, sync_playwright
+from playwright.sync_api import BrowserContext, expect, sync_playwright
+
+expect.set_options(timeout=20_000)  # a machine that runs other tests beside these is slow
 
 OpenNotebook = Callable[[Path], Notebook]
 

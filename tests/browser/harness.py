@@ -1,8 +1,8 @@
 """Drive the course in a real browser: JupyterLab on loopback, Chromium through Playwright.
 
-``JupyterServer`` serves notebooks from a scratch home, with the same arguments as ``make lab``. ``Notebook``
-is one of them open in a page: it runs the cells, remembers console errors and requests to other hosts, and
-asks axe-core about the widgets.
+``JupyterServer`` serves notebooks from a scratch home, with the arguments and settings of ``make lab``.
+``Notebook`` is one of them open in a page: it runs the cells, remembers console errors and requests to other
+hosts, and asks axe-core about the widgets.
 """
 
 import contextlib
@@ -25,10 +25,10 @@ from axe_playwright_python.sync_playwright import Axe
 from PIL import Image
 from playwright.sync_api import BrowserContext, ConsoleMessage, Locator, Page, Playwright, Route, WebSocket
 
-from cnnkit.lab import lab_arguments
+from cnnkit.lab import SETTINGS, lab_arguments
 
 # With windowing on, cells outside the window are not in the page.
-SETTINGS: dict[str, dict[str, Any]] = {
+TEST_SETTINGS: dict[str, dict[str, Any]] = {
     "@jupyterlab/notebook-extension/tracker": {"windowingMode": "none"},
     "@jupyterlab/docmanager-extension/plugin": {"autosave": False},
 }
@@ -70,7 +70,7 @@ class JupyterServer:
         self._runtime = scratch / "runtime"
         self._log = scratch / "jupyter.log"
         settings = scratch / "settings"
-        for plugin, values in SETTINGS.items():
+        for plugin, values in TEST_SETTINGS.items():
             path = settings / f"{plugin}.jupyterlab-settings"
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(json.dumps(values))
@@ -78,6 +78,7 @@ class JupyterServer:
             "CNNKIT_HOME": scratch / "store",
             "IPYTHONDIR": scratch / "ipython",
             "JUPYTER_CONFIG_DIR": scratch / "config",
+            "JUPYTER_CONFIG_PATH": SETTINGS,
             "JUPYTER_DATA_DIR": scratch / "data",
             "JUPYTER_RUNTIME_DIR": self._runtime,
             "JUPYTERLAB_SETTINGS_DIR": settings,
