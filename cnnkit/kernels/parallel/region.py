@@ -1,8 +1,9 @@
 """How kernels are compiled here, and the one lock that every parallel region runs under."""
 
+import os
 import threading
+import warnings
 from collections.abc import Callable
-from functools import wraps
 from typing import Any
 
 import numpy as np
@@ -10,9 +11,13 @@ from numba import njit
 
 from cnnkit.kernels.arguments import Array
 
+# OpenMP's workers otherwise spin for a while after every region, on the cores that NumPy's BLAS needs next.
+# The library reads this when Numba loads it, at the first parallel call; a learner's own setting wins.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
 # "contract" alone lets a*b + c become one fused instruction. The rest of fastmath assumes that there is no
 # NaN and no infinity, or reorders sums, which would make results depend on how they are computed.
-OPTIONS: dict[str, Any] = {"fastmath": {"contract"}, "error_model": "numpy", "cache": True}
+OPTIONS: dict[str, Any] = {"fastmath": {"contract"}, "error_model": "numpy"}
 
 # Numba's default threading layer, workqueue, aborts the whole process when a second Python thread enters a
 # parallel region while the first is inside; a widget's callback thread beside the main thread is enough.
@@ -20,26 +25,35 @@ OPTIONS: dict[str, Any] = {"fastmath": {"contract"}, "error_model": "numpy", "ca
 REGION_LOCK = threading.Lock()
 
 
+class ParallelKernel:
+    """A compiled function whose outermost loop is a ``prange``, run by one caller at a time.
+
+    Compiled when first called, once per type of number, and cached on disk. Numba notices a change only in
+    the file that holds the cached function, so whatever the function calls belongs in the same file.
+
+    Attributes:
+        dispatcher: Numba's own object, which knows what has been compiled and where it is kept.
+    """
+
+    def __init__(self, function: Callable[..., None]) -> None:
+        self.__doc__ = function.__doc__
+        self.dispatcher = _compiled(function, parallel=True)
+
+    def __call__(self, *arguments: Any) -> None:
+        """Run the kernel. Arguments are not checked: that is the business of the public functions."""
+        with REGION_LOCK:
+            self.dispatcher(*arguments)
+
+
+def parallel(function: Callable[..., None]) -> ParallelKernel:
+    """Decorate the loops of a kernel; see `ParallelKernel`."""
+    return ParallelKernel(function)
+
+
 def serial(function: Callable[..., Any]) -> Callable[..., Any]:
     """Compile `function`, a part of a kernel that runs inside one thread."""
-    compiled: Callable[..., Any] = njit(**OPTIONS)(function)
+    compiled: Callable[..., Any] = _compiled(function)
     return compiled
-
-
-def parallel(function: Callable[..., None]) -> Callable[..., None]:
-    """Compile `function`, whose outermost loop is a ``prange``, and let one caller in at a time.
-
-    Compiled lazily, once per type of number, and cached on disk. Numba notices a change only in the file
-    that holds the cached function, so whatever it calls belongs in the same file.
-    """
-    dispatcher = njit(parallel=True, **OPTIONS)(function)
-
-    @wraps(function)
-    def one_at_a_time(*arguments: Any) -> None:
-        with REGION_LOCK:
-            dispatcher(*arguments)
-
-    return one_at_a_time
 
 
 def plain(array: Array) -> Array:
@@ -48,3 +62,18 @@ def plain(array: Array) -> Array:
     Numba compiles anew for every layout and for read-only arrays; one kind means one compilation.
     """
     return np.require(array, requirements=("C", "A", "W"))
+
+
+def _compiled(function: Callable[..., Any], **options: Any) -> Any:
+    dispatcher = njit(**OPTIONS, **options)(function)
+    try:
+        dispatcher.enable_caching()
+    except RuntimeError:  # neither beside the source nor in the user's cache folder may files be written
+        # Warned at the same line for every kernel, so that Python shows it once.
+        warnings.warn(
+            "there is no folder to keep compiled kernels in, so that every start compiles them anew; "
+            "set NUMBA_CACHE_DIR to a folder that you may write to",
+            RuntimeWarning,
+            stacklevel=1,
+        )
+    return dispatcher
