@@ -111,7 +111,7 @@ class DrillCard:
         """Return the numbered points of a good answer, to score a spoken one: `answer("1 3")`."""
         if not self.question.rubric:
             return Said("This drill is graded by `answer`, not by points.")
-        return Said("\n".join(f"{i}. {point}" for i, point in enumerate(self.question.rubric, start=1)))
+        return Said("\n".join(f"- **{i}.** {point}" for i, point in enumerate(self.question.rubric, start=1)))
 
     def rate(self, rating: str | int) -> Said:
         """Rate how well it went: "again", "hard", "good" or "easy"; this is what schedules the next review.
