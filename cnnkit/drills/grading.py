@@ -42,7 +42,7 @@ class Place:
     ) -> Grade:
         """Return the grade of a wrong answer; `section` replaces the drill's own if the mistake has one."""
         section = section or self.section
-        text = f"{message}\n\nSee chapter {self.chapter}, *{section}*."
+        text = f"{message}\n\nSee “{section}” in chapter {self.chapter}."
         return Grade(False, score, text, misconception, section)
 
     def unread(self, message: str) -> Grade:
@@ -60,26 +60,30 @@ class Slip:
     section: str = ""
 
 
-def grade_numbers(
-    answer: object,
-    place: Place,
-    expected: tuple[Value, ...],
-    slips: Sequence[Slip],
-    tolerance: float,
-    unit: str,
-) -> Grade:
-    """Return the verdict on a number or a shape: exact, or within the relative `tolerance`."""
+@dataclass(frozen=True)
+class Key:
+    """The right numbers of one question: `tolerance` is relative, `shown` is how a person writes them."""
+
+    numbers: tuple[Value, ...]
+    shown: str
+    tolerance: float = 0.0
+    unit: str = ""
+
+
+def grade_numbers(answer: object, place: Place, key: Key, slips: Sequence[Slip]) -> Grade:
+    """Return the verdict on a number, a shape or a list of numbers."""
+    expected, tolerance, unit = key.numbers, key.tolerance, key.unit
     try:
         given = parse_numbers(answer, count=len(expected), unit=unit)
     except AnswerFormError as error:
         return place.unread(str(error))
     if _close(given, expected, tolerance):
-        return place.right(f"Right: {_exact(expected)}{unit and ' ' + unit}.")
+        return place.right(f"Right: {key.shown}.")
     matches = [slip for slip in slips if _close(given, slip.values, tolerance)]
     if matches:
         return _named(place, matches)
     if len(expected) == 1:
-        return _unread_number(answer, place, expected[0], tolerance, unit) or place.wrong(_UNKNOWN)
+        return _unread_number(answer, place, key) or place.wrong(_UNKNOWN)
     return place.wrong(f"{_UNKNOWN}{_right_parts(given, expected, tolerance)}")
 
 
@@ -110,8 +114,7 @@ def grade_formula(
     if not wrong:
         return place.right(f"Right: it agrees at {len(points)} random points.")
     first = wrong[0]
-    values = _exact((given[first],)), _exact((expected[first],))
-    at = f"At {_at(points[first])} yours gives {values[0]}; right is {values[1]}."
+    at = f"At {_at(points[first])} yours gives {_exact(given[first])}; right is {_exact(expected[first])}."
     matches = [slip for slip in slips if all(map(_equal, given, slip.values))]
     return _named(place, matches[:1], at) if matches else place.wrong(f"Not yet. {at}")
 
@@ -163,17 +166,13 @@ def _named(place: Place, slips: Sequence[Slip], evidence: str = "") -> Grade:
     return place.wrong(f"Not yet. {says} {evidence}".strip(), slips[0].name, section=slips[0].section)
 
 
-def _unread_number(
-    answer: object, place: Place, expected: Value, tolerance: float, unit: str
-) -> Grade | None:
+def _unread_number(answer: object, place: Place, key: Key) -> Grade | None:
     """Return a request to type the number again where its form, not the number, is the trouble."""
-    for value, advice in second_readings(answer, unit):
-        if _close((value,), (expected,), tolerance):
+    for value, advice in second_readings(answer, key.unit):
+        if _near(value, key.numbers[0], key.tolerance):
             return place.unread(advice)
-    if tolerance or not looks_rounded(answer):
-        return None
-    (given,) = parse_numbers(answer, unit=unit)
-    if not _near(given, expected, _ROUNDING):
+    (given,) = parse_numbers(answer, unit=key.unit)
+    if key.tolerance or not looks_rounded(answer) or not _near(given, key.numbers[0], _ROUNDING):
         return None
     return place.unread("That is near, but the exact count is asked for: type all its digits.")
 
@@ -206,10 +205,8 @@ def _right_parts(given: tuple[Value, ...], expected: tuple[Value, ...], toleranc
     return f" Right so far: number {' and '.join(places)}." if places else ""
 
 
-def _exact(values: tuple[Value, ...]) -> str:
-    if len(values) == 1 and isinstance(values[0], Fraction) and values[0].denominator < 1000:
-        return f"{values[0]}"
-    return show(values)
+def _exact(value: Value) -> str:
+    return str(value) if isinstance(value, Fraction) and value.denominator < 1000 else show(value)
 
 
 def _at(point: Mapping[str, Value]) -> str:

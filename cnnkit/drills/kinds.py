@@ -9,14 +9,14 @@ import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import SimpleNamespace
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 from cnnkit.drills import formula, grading
 from cnnkit.drills.answers import Value, as_numbers
 from cnnkit.drills.draw import Draw
 from cnnkit.drills.grading import Place, Slip
 from cnnkit.drills.question import Choice, Grade, Question
-from cnnkit.drills.template import render
+from cnnkit.drills.template import render, show
 from cnnkit.drills.trial import Mutant, Task, grade_code
 
 __all__ = [
@@ -43,8 +43,9 @@ _REDRAWS = 20  # tries to find numbers for which every mistake gives a different
 class Misconception:
     """A mistake that real people make: its name, the wrong value or program it produces, what to say to them.
 
-    `wrong` is a Computation in a numeric drill, a formula in a formula drill, a function in a code or bug
-    drill. `section` is the chapter's section that treats the mistake, where that is not the drill's own.
+    `wrong` is a Computation in a numeric drill, a formula in a formula drill, a function (or several variants
+    of it) in a code or bug drill. `section` is the chapter's section that treats the mistake, where it is not
+    the drill's own.
     """
 
     name: str
@@ -123,6 +124,19 @@ def _nothing_drawn(_: Draw) -> Values:
     return {}
 
 
+class Drawn(NamedTuple):
+    """The numbers of one numeric question, and the mistakes that give another value than the answer."""
+
+    values: Values
+    answer: tuple[Value, ...]
+    slips: list[Slip]
+
+    @property
+    def told_apart(self) -> int:
+        """How many mistakes can be told from the answer and from each other."""
+        return len({slip.values for slip in self.slips})
+
+
 @dataclass(frozen=True, kw_only=True)
 class NumericDrill(Drill):
     """A number or a shape computed from drawn values; `check` computes it in a second, independent way.
@@ -141,35 +155,50 @@ class NumericDrill(Drill):
     def question(self, seed: int) -> Question:
         """Return the question that `seed` draws."""
         values, expected, slips = self.drawn(seed)
-        shown = {**values, "answer": expected[0] if len(expected) == 1 else expected}
+        result = self._written(expected)
+        key = grading.Key(expected, result, self.tolerance, self.unit)
+        shown = {**values, "answer": result}
         told = [Slip(slip.name, slip.values, render(slip.says, shown), slip.section) for slip in slips]
 
         def grader(answer: object) -> Grade:
-            return grading.grade_numbers(answer, self.place, expected, told, self.tolerance, self.unit)
+            return grading.grade_numbers(answer, self.place, key, told)
 
         return self._question(seed, shown, self._form(len(expected)), grader)
 
-    def drawn(self, seed: int) -> tuple[Values, tuple[Value, ...], list[Slip]]:
-        """Return the drawn values, the answer, and the mistakes whose value differs from it."""
-        for attempt in range(_REDRAWS):
-            values = self.draw(self._draw(seed, attempt))
-            expected = _computed(self.answer, values)
-            slips = [_slip(item, values) for item in self.misconceptions]
-            distinct = [
-                slip for slip in slips if not grading.same_numbers(expected, slip.values, self.tolerance)
-            ]
-            if len({slip.values for slip in distinct}) == len(slips):
+    def drawn(self, seed: int) -> Drawn:
+        """Return the numbers of the question; of several draws the one that tells most mistakes apart."""
+        best = self._attempt(seed, 0)
+        for attempt in range(1, _REDRAWS):
+            if best.told_apart == len(self.misconceptions):
                 break
-        return values, expected, distinct
+            best = max(best, self._attempt(seed, attempt), key=lambda drawn: drawn.told_apart)
+        return best
+
+    def _attempt(self, seed: int, attempt: int) -> Drawn:
+        values = self.draw(self._draw(seed, attempt))
+        answer = _computed(self.answer, values)
+        slips = [
+            Slip(item.name, _computed(item.wrong, values), item.says, item.section)
+            for item in self.misconceptions
+        ]
+        visible = [slip for slip in slips if not grading.same_numbers(answer, slip.values, self.tolerance)]
+        return Drawn(values, answer, visible)
+
+    def _written(self, numbers: tuple[Value, ...]) -> str:
+        """Return the answer as text: formulas for several axes make a shape, a function makes a list."""
+        text = show(numbers) if isinstance(self.answer, tuple) else ", ".join(map(show, numbers))
+        return f"{text} {self.unit}".strip()
 
     def _form(self, count: int) -> str:
+        if count > 1 and isinstance(self.answer, tuple):
+            return f"{count} numbers, such as {'x'.join(['28', '14', '64'][:count])}."
         if count > 1:
-            return f"{count} numbers, such as {'x'.join(['28', '14', '64', '32'][:count])}."
+            return f"{count} numbers, such as {', '.join(['3', '-1', '0', '2', '5', '-4'][:count])}."
         if self.unit:
             return f"A number in {self.unit}, to within {100 * self.tolerance:g} % of the exact value."
         if self.tolerance:
             return f"A number to within {100 * self.tolerance:g} %; 3/8 and 1.5e6 can be read too."
-        return "An exact number; 1,626,442 and 3*3*64 and 2^10 can be read too."
+        return "An exact number, such as 1,626,442; arithmetic such as 3*3*64 + 64 can be read too."
 
 
 def _computed(how: Computation, values: Values) -> tuple[Value, ...]:
@@ -178,10 +207,6 @@ def _computed(how: Computation, values: Values) -> tuple[Value, ...]:
         return as_numbers(how(SimpleNamespace(**values)))
     numbers = {name: value for name, value in values.items() if isinstance(value, int)}
     return tuple(formula.evaluate(part, numbers) for part in ([how] if isinstance(how, str) else how))
-
-
-def _slip(mistake: Misconception, values: Values) -> Slip:
-    return Slip(mistake.name, _computed(mistake.wrong, values), mistake.says, mistake.section)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -310,7 +335,7 @@ class CodeDrill(Drill):
             function=self.function,
             case=self.case,
             reference=self.reference,
-            mutants=[Mutant(item.name, item.wrong, item.says, item.section) for item in self.mistakes()],
+            mutants=[mutant for item in self.mistakes() for mutant in _mutants(item)],
             seed=f"{self.id}/{seed}",
             growing=self.growing,
         )
@@ -348,6 +373,12 @@ class CodeDrill(Drill):
         if not self.beginning().strip():
             found.append("`starter` is empty")
         return found
+
+
+def _mutants(mistake: Misconception) -> list[Mutant]:
+    """Return the wrong programs of one mistake: one function, or several variants of it."""
+    variants = mistake.wrong if isinstance(mistake.wrong, tuple) else (mistake.wrong,)
+    return [Mutant(mistake.name, variant, mistake.says, mistake.section) for variant in variants]
 
 
 @dataclass(frozen=True, kw_only=True)

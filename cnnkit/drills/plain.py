@@ -5,6 +5,7 @@ import re
 _SYMBOLS = {
     r"\times": "×", r"\cdot": "·", r"\lfloor": "floor(", r"\rfloor": ")", r"\lceil": "ceil(", r"\rceil": ")",
     r"\le": "≤", r"\ge": "≥", r"\ne": "≠", r"\approx": "≈", r"\to": "→", r"\sum": "sum", r"\ldots": "...",
+    r"\qquad": "  ",
     r"\alpha": "α", r"\delta": "δ", r"\sigma": "σ", r"\pi": "π", r"\infty": "∞", r"\in": "in", r"\ast": "*",
     r"\star": "⋆", r"\quad": " ", r"\left": "", r"\right": "", r"\,": " ", r"\;": " ", r"\%": "%", r"\_": "_",
 }  # fmt: skip
@@ -14,6 +15,7 @@ _WRAPPED = re.compile(r"\\(?:text|mathrm|mathbf|operatorname)\{([^{}]*)\}")
 _COMMAND = re.compile(r"\\(?:[A-Za-z]+|[,;%_])")
 _MATH = re.compile(r"\$\$(.+?)\$\$|\$(.+?)\$", re.DOTALL)
 _FENCE = re.compile(r"(```.*?```)", re.DOTALL)
+_WRAPPED_LINE = re.compile(r"(?<=[^\n])\n(?=[^\n\-|])")
 _EMPHASIS = re.compile(r"(?<![\w*])(\*\*|\*)(?=\S)(.+?)(?<=\S)\1(?![\w*])", re.DOTALL)
 
 
@@ -31,6 +33,7 @@ def _plain_code(fence: str) -> str:
 
 
 def _plain_prose(text: str) -> str:
+    text = _WRAPPED_LINE.sub(" ", text)
     text = _MATH.sub(lambda match: _plain_math(match[1] or match[2]), text)
     text = _EMPHASIS.sub(r"\2", text)
     return text.replace("`", "")

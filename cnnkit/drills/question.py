@@ -19,8 +19,8 @@ class Choice:
 
     @property
     def plain(self) -> str:
-        """The option without Markdown and LaTeX, for terminals."""
-        return plain_text(self.text)
+        """The option without Markdown and LaTeX, in one line, for terminals."""
+        return "; ".join(" ".join(line.split()) for line in plain_text(self.text).splitlines())
 
 
 @dataclass(frozen=True)

@@ -5,9 +5,8 @@ A failing function is compared with the drill's wrong implementations on the ran
 a wrong implementation that agrees everywhere is the mistake.
 """
 
-import random
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,13 +19,11 @@ from cnnkit.drills.draw import Draw
 from cnnkit.drills.grading import Place
 from cnnkit.drills.question import Grade
 from cnnkit.drills.sandbox import CALL_SECONDS, AnswerSourceError, LiveRunner, Runner, SourceRunner
-
-Case = Mapping[str, object]
+from cnnkit.drills.search import Case, search, simplify
 
 SAMPLE = 24  # random inputs that every answer meets, and on which mistakes are told apart
-_SEARCH = 60  # inputs that Hypothesis may try before it calls the function right
 _TOTAL_SECONDS = 20.0
-_MOST_SHOWN = 60  # cells of an array that a message prints
+_MOST_SHOWN = 40  # cells of an array that a message prints
 
 
 @dataclass(frozen=True)
@@ -71,7 +68,7 @@ class Attempt:
 
 
 class _Enough(BaseException):
-    """Ends Hypothesis's search; not an Exception, so that Hypothesis lets it pass."""
+    """Ends the search; not an Exception, so that Hypothesis lets it pass."""
 
 
 def grade_code(answer: object, task: Task) -> Grade:
@@ -98,6 +95,7 @@ class _Trial:
         self.task = task
         self.runner = runner
         self.attempts: list[Attempt] = []
+        self.smallest: Attempt | None = None
         self.ends = time.monotonic() + _TOTAL_SECONDS
 
     def grade(self) -> Grade:
@@ -105,13 +103,13 @@ class _Trial:
         try:
             for case in sorted(sample, key=_size):
                 self.attempt(case)
-            sampled = list(self.attempts)
-            self.search()
+            search(self.task.case, self.attempt, self.task.seed)
+            if self.smallest:
+                simplify(self.smallest.case, self.attempt)
         except _Enough:
-            sampled = self.attempts[:SAMPLE]
-        failures = [attempt for attempt in self.attempts if attempt.fault]
-        if failures:
-            return self.failed(min(failures, key=lambda attempt: _size(attempt.case)), sampled)
+            pass  # the attempts so far decide
+        if self.smallest:
+            return self.failed(self.smallest, self.attempts[:SAMPLE])
         if self.task.growing and self.loops(self.task.growing):
             return self.task.place.wrong(_LOOPS, "loops-over-positions")
         return self.task.place.right("Right: it agrees with the reference on every input that was tried.")
@@ -121,34 +119,14 @@ class _Trial:
         expected = np.asarray(self.task.reference(*_copies(case)))
         outcome = self.runner(list(case.values()))
         fault = _fault(outcome, expected, list(case))
-        self.attempts.append(Attempt(case, outcome, expected, fault))
+        attempt = Attempt(case, outcome, expected, fault)
+        self.attempts.append(attempt)
+        if fault and (self.smallest is None or _size(case) < _size(self.smallest.case)):
+            self.smallest = attempt
         fatal = outcome.kind in (calling.ENDLESS, calling.DIED, calling.SIGNATURE)
         if fatal or time.monotonic() > self.ends:
             raise _Enough
         return fault is not None
-
-    def search(self) -> None:
-        """Let Hypothesis look for a failing input and shrink it; every attempt is kept."""
-        from hypothesis import HealthCheck, Phase, find, settings
-        from hypothesis import strategies as st
-        from hypothesis.errors import HypothesisException
-
-        @st.composite
-        def cases(draw: Any) -> Case:
-            return self.task.case(Draw(lambda low, high: int(draw(st.integers(low, high)))))
-
-        quiet = settings(
-            max_examples=_SEARCH,
-            database=None,
-            deadline=None,
-            phases=(Phase.generate, Phase.shrink),
-            suppress_health_check=list(HealthCheck),
-        )
-        try:
-            find(cases(), self.attempt, settings=quiet, random=random.Random(self.task.seed))
-        except HypothesisException:
-            # Nothing found, or a function that answers differently each time: the attempts say which.
-            return
 
     def failed(self, attempt: Attempt, sampled: list[Attempt]) -> Grade:
         """Return the grade of a function that failed on `attempt`, its smallest failure."""
@@ -265,5 +243,4 @@ def _shown(name: str, value: object) -> str:
     if value.size > _MOST_SHOWN or not value.size:
         return f"{name}: shape {value.shape}"
     whole = value.dtype.kind == "f" and np.isfinite(value).all() and not (value % 1).any()
-    text = np.array2string(value.astype(np.int64) if whole else value, separator=", ", prefix=f"{name} = ")
-    return f"{name} = {text}  shape {value.shape}"
+    return f"{name} = {(value.astype(np.int64) if whole else value).tolist()}  shape {value.shape}"
