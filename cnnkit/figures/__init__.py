@@ -20,6 +20,7 @@ from cnnkit.figures.windows import (
     draw_stride,
     draw_window_sum,
 )
+from cnnkit.figures.widgets import draw_kernel_lab, draw_stepper, draw_view
 
 __all__ = [
     "CMAPS",
@@ -32,13 +33,16 @@ __all__ = [
     "draw_gallery",
     "draw_im2col",
     "draw_image",
+    "draw_kernel_lab",
     "draw_kernels",
     "draw_matrix",
     "draw_mixing",
     "draw_outer_product",
     "draw_scores",
+    "draw_stepper",
     "draw_stride",
     "draw_toeplitz",
+    "draw_view",
     "draw_window_sum",
     "draw_workflow",
     "format_number",
