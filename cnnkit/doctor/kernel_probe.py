@@ -14,6 +14,7 @@ import numpy as np
 from numba.np.ufunc.parallel import threading_layer
 
 from cnnkit.kernels import parallel, vectorized
+from cnnkit.kernels.parallel.region import ParallelKernel
 
 THREADING_LAYERS = {"tbb": "tbbpool", "omp": "omppool", "workqueue": "workqueue"}
 
@@ -54,10 +55,9 @@ def cache_folders() -> list[str]:
     """Return where the kernels that have run keep their compiled code."""
     modules = [module for name, module in sys.modules.items() if name.startswith("cnnkit.kernels.parallel")]
     values = [value for module in modules for value in vars(module).values()]
-    used = [
-        value for value in values if isinstance(value, numba.core.dispatcher.Dispatcher) and value.signatures
-    ]
-    return sorted({str(kernel.stats.cache_path) for kernel in used if kernel.stats.cache_path})
+    dispatchers = [value.dispatcher for value in values if isinstance(value, ParallelKernel)]
+    paths = [dispatcher.stats.cache_path for dispatcher in dispatchers if dispatcher.signatures]
+    return sorted({str(path) for path in paths if path})
 
 
 def main() -> None:
