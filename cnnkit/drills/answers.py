@@ -7,6 +7,8 @@ from collections.abc import Iterable, Sequence
 from fractions import Fraction
 from numbers import Integral, Rational, Real
 
+import numpy as np
+
 from cnnkit.drills import formula
 from cnnkit.drills.formula import LONGEST, FormulaError, Value
 from cnnkit.drills.plain import plain_text
@@ -27,6 +29,7 @@ _SCALES = {
     "k": 10**3, "thousand": 10**3, "m": 10**6, "million": 10**6, "g": 10**9, "b": 10**9, "billion": 10**9,
     "t": 10**12, "trillion": 10**12,
 }  # fmt: skip
+_DEEPEST = 6  # nested lists
 _UNIT_WORDS = """
     adds bytes cells channels columns connections elements entries filters flops floats kernels layers
     macs madds multiplications multiplies multiply multiply-adds neurons numbers operations ops outputs
@@ -101,17 +104,22 @@ def parse_choices(answer: object, options: Sequence[str]) -> frozenset[int]:
 
     Raises AnswerFormError when it names none, or something that is not an option.
     """
+    last = chr(ord("A") + len(options) - 1)
+    form = AnswerFormError(f"Answer with a letter from A to {last}, or with the text of an option.")
     if isinstance(answer, (list, tuple, set, frozenset)):
+        if not answer or not all(isinstance(item, (str, Integral)) for item in answer):
+            raise form
         return frozenset[int]().union(*(parse_choices(item, options) for item in answer))
+    if not isinstance(answer, (str, Integral)):
+        raise form
     text = _folded(str(answer))
     folded = [_folded(option) for option in options]
     if text in folded:
         return frozenset({folded.index(text)})
-    last = chr(ord("A") + len(options) - 1)
     parts = [part for part in re.split(r"[\s,;&+./]+|\band\b", re.sub(r"[()]|\boption\b", " ", text)) if part]
     positions = [_option_position(part, len(options)) for part in parts]
     if not positions or any(position is None for position in positions):
-        raise AnswerFormError(f"Answer with a letter from A to {last}, or with the text of an option.")
+        raise form
     return frozenset(position for position in positions if position is not None)
 
 
@@ -128,14 +136,13 @@ def parse_points(answer: object, count: int) -> frozenset[int]:
     )
     if isinstance(answer, str):
         return _points_in_text(answer, count, form)
-    if not isinstance(answer, Iterable):
-        answer = [answer]
-    ticks = list(answer)
+    ticks = list(answer) if isinstance(answer, (list, tuple, set, frozenset)) else [answer]
     if ticks and len(ticks) == count and all(isinstance(tick, bool) for tick in ticks):
         return frozenset(position for position, tick in enumerate(ticks) if tick)
-    if any(isinstance(tick, bool) or not isinstance(tick, Integral) for tick in ticks):
+    numbers = [int(tick) for tick in ticks if isinstance(tick, Integral) and not isinstance(tick, bool)]
+    if len(numbers) < len(ticks):
         raise form
-    return _points([int(tick) for tick in ticks], count, form)
+    return _points(numbers, count, form)
 
 
 def _points_in_text(text: str, count: int, form: AnswerFormError) -> frozenset[int]:
@@ -166,15 +173,16 @@ def _folded(text: str) -> str:
     return " ".join(plain_text(text).lower().replace("×", "x").split()).rstrip(".")
 
 
-def _flat(answer: object) -> Iterable[object]:
+def _flat(answer: object, depth: int = 0) -> Iterable[object]:
     """Yield the numbers of nested sequences and arrays, row by row."""
-    tolist = getattr(answer, "tolist", None)
-    nested = tolist() if callable(tolist) else answer
+    nested = answer.tolist() if isinstance(answer, (np.ndarray, np.generic)) else answer
     if not isinstance(nested, (list, tuple)):
         yield nested
         return
+    if depth == _DEEPEST:
+        raise AnswerFormError("Numbers are expected, in one list or a few nested ones.")
     for item in nested:
-        yield from _flat(item)
+        yield from _flat(item, depth + 1)
 
 
 def _object_number(item: object) -> Value:

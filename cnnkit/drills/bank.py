@@ -26,7 +26,7 @@ class BankError(CnnkitError, ValueError):
 
 
 def all_drills() -> tuple[Drill, ...]:
-    """Return every drill of the course, chapter by chapter, in the order of the decks."""
+    """Return every drill of the course, chapter by chapter, the easy ones of a chapter first."""
     return tuple(_bank().values())
 
 
@@ -87,7 +87,9 @@ def _checked(name: str, chapter: str, drill: object) -> Drill:
 @cache
 def _bank() -> dict[str, Drill]:
     names = sorted(module.name for module in pkgutil.iter_modules(decks.__path__))
-    return collect((name, _deck(name)) for name in names)
+    bank = collect((name, _deck(name)) for name in names)
+    order = sorted(bank.values(), key=lambda drill: (drill.chapter, drill.difficulty))
+    return {drill.id: drill for drill in order}
 
 
 def _deck(name: str) -> Iterable[object]:
