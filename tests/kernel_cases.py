@@ -135,14 +135,3 @@ def pool_cases(
 
 def tolerance(dtype: Any) -> dict[str, float]:
     return {"rtol": 1e-5, "atol": 2e-5} if np.dtype(dtype) == np.float32 else {"rtol": 1e-10, "atol": 1e-12}
-
-
-def numeric_gradient(function: Any, array: np.ndarray, step: float = 1e-4) -> np.ndarray:
-    """Central differences of a scalar function; exact up to rounding where it is linear between the steps."""
-    gradient = np.zeros(array.shape)
-    for index in np.ndindex(array.shape):
-        above, below = array.copy(), array.copy()
-        above[index] += step
-        below[index] -= step
-        gradient[index] = (function(above) - function(below)) / (2 * step)
-    return gradient

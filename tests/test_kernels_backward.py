@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 from hypothesis import assume, given
-from kernel_cases import MODULES, WIDE, conv2d_cases, examples, name_of, numbers, numeric_gradient, tolerance
+from kernel_cases import MODULES, WIDE, conv2d_cases, examples, name_of, numbers, tolerance
 
 from cnnkit.errors import ShapeError
+from cnnkit.gradcheck import numeric_gradient
 from cnnkit.kernels import vectorized
 
 every_module = pytest.mark.parametrize("kernels", MODULES, ids=name_of)
@@ -19,7 +20,7 @@ def numeric_gradients(forward, arrays, dy):
         def loss(changed, position=position):
             return float(np.sum(forward(*arrays[:position], changed, *arrays[position + 1 :]) * dy))
 
-        yield numeric_gradient(loss, array, step=0.5)
+        yield numeric_gradient(loss, array, h=0.5)
 
 
 GEOMETRIES = [

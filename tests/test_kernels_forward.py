@@ -89,6 +89,29 @@ def test_more_channels_than_a_register_block_agree_with_scipy(kernels, channels,
 
 
 @every_module
+@pytest.mark.parametrize(
+    ("padding", "four_sided"),
+    [
+        ("valid", ((0, 0), (0, 0))),
+        ("same", ((1, 2), (1, 1))),
+        ("same_lower", ((2, 1), (1, 1))),
+        ("full", ((3, 3), (4, 4))),
+        (2, ((2, 2), (2, 2))),
+        ((1, 0), ((1, 1), (0, 0))),
+        ([(1, 0), (0, 3)], ((1, 0), (0, 3))),
+        ((3, (0, 2)), ((3, 3), (0, 2))),
+        (("causal", "same"), ((3, 0), (1, 1))),
+    ],
+    ids=str,
+)
+def test_every_form_of_padding_is_a_four_sided_one(kernels, padding, four_sided):
+    x, w = numbers(0, (2, 8, 9, 2), np.float64), numbers(1, (4, 3, 2, 3), np.float64)
+    options = {"stride": (1, 3), "dilation": (1, 2), "groups": 1}
+    expected = scipy_conv2d(x, w, 0, padding=four_sided, **options)
+    np.testing.assert_allclose(kernels.conv2d(x, w, padding=padding, **options), expected, rtol=1e-10)
+
+
+@every_module
 def test_full_padding_with_a_flipped_kernel_is_the_convolution_of_mathematics(kernels):
     x, w = numbers(0, (6, 5, 1), np.float64), numbers(1, (3, 2, 1, 1), np.float64)
     expected = scipy.signal.convolve2d(x[..., 0], w[..., 0, 0], "full")

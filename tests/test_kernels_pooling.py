@@ -5,9 +5,10 @@ import onnx_oracle
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from kernel_cases import MODULES, examples, name_of, numbers, numeric_gradient, pool_cases, tolerance
+from kernel_cases import MODULES, examples, name_of, numbers, pool_cases, tolerance
 
 from cnnkit.errors import ShapeError
+from cnnkit.gradcheck import numeric_gradient
 from cnnkit.kernels import vectorized
 
 every_module = pytest.mark.parametrize("kernels", MODULES, ids=name_of)
@@ -67,7 +68,7 @@ def test_max_gradients_agree_with_finite_differences(window, options):
     x = distinct((2, 6, 8, 2))
     dy = numbers(1, vectorized.max_pool2d(x, window, **options).shape, np.float64)
     numeric = numeric_gradient(
-        lambda x: float(np.sum(vectorized.max_pool2d(x, window, **options) * dy)), x, 0.25
+        lambda x: float(np.sum(vectorized.max_pool2d(x, window, **options) * dy)), x, h=0.25
     )
     for kernels in MODULES:
         ours = kernels.max_pool2d_backward(dy, x, window, **options)
@@ -81,7 +82,7 @@ def test_average_gradients_agree_with_finite_differences(window, options, count_
     x = numbers(0, (2, 6, 8, 2), np.float64)
     dy = numbers(1, vectorized.avg_pool2d(x, window, **options).shape, np.float64)
     numeric = numeric_gradient(
-        lambda x: float(np.sum(vectorized.avg_pool2d(x, window, **options) * dy)), x, 0.5
+        lambda x: float(np.sum(vectorized.avg_pool2d(x, window, **options) * dy)), x, h=0.5
     )
     for kernels in MODULES:
         ours = kernels.avg_pool2d_backward(dy, x.shape, window, **options)
