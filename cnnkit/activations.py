@@ -197,11 +197,15 @@ def softmax_grad(x: Array, axis: int = -1) -> Array:
 def log_softmax(x: Array, axis: int = -1) -> Array:
     """Return ``log(softmax(x))``, computed as ``z - log(sum(exp(z)))`` with ``z = x - max(x)``.
 
-    It stays finite where softmax itself rounds to 0. Infinities and `axis` as in `softmax`.
+    It stays finite where softmax rounds to 0, and keeps its digits where softmax rounds to 1. Infinities and
+    `axis` as in `softmax`.
     """
     values = _with_axis(x, axis)
     z = values - values.max(axis=axis, keepdims=True)
-    logs: Array = z - np.log(np.exp(z).sum(axis=axis, keepdims=True))
+    # The largest term is exactly 1: leave it out and let log1p add it, or small other terms would be lost.
+    e, largest = np.exp(z), values.argmax(axis=axis, keepdims=True)
+    np.put_along_axis(e, largest, np.take_along_axis(e, largest, axis) - 1, axis)
+    logs: Array = z - np.log1p(e.sum(axis=axis, keepdims=True))
     return logs
 
 
