@@ -3,7 +3,6 @@
 
 const WAIT_MS = 60000; // a learner's endless loop is stopped well before this
 const LETTERS = "abcdefghij"; // keys that choose an option; h, s and n are never needed as letters
-let cards = 0; // ids must be unique on a page with many cards
 
 function make(tag, attributes = {}, ...children) {
   const element = document.createElement(tag);
@@ -134,7 +133,8 @@ const ANSWERS = { code: codeAnswer, bug: codeAnswer, choice: choiceAnswer, expla
 // ---- the card --------------------------------------------------------------------------------------------------
 
 function buildCard(face, send) {
-  const id = `cnnkit-drill-${++cards}`;
+  // Unique on a page with many cards; each of them has its own copy of this module, so a counter would not do.
+  const id = `cnnkit-drill-${Math.random().toString(36).slice(2)}`;
   const form = make("p", { id: `${id}-form`, class: "cnnkit-small" }, face.form);
   const answer = (ANSWERS[face.kind] ?? textAnswer)(face, `${id}-answer`, `${id}-form`);
   const parts = {
