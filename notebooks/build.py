@@ -17,8 +17,10 @@ A quote whose first line names a kind becomes a box:
 """
 
 import argparse
+import base64
 import hashlib
 import html
+import io
 import os
 import re
 import sys
@@ -29,8 +31,10 @@ from typing import Any, NamedTuple
 
 import jupytext
 import nbformat
+import numpy as np
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
+from PIL import Image
 
 HERE = Path(__file__).resolve().parent
 MAX_BYTES = 1_000_000
@@ -38,6 +42,7 @@ MAX_CODE_LINES = 20
 MAX_CODE_CELLS_IN_A_ROW = 3
 MIN_ALT_CHARACTERS, MAX_ALT_CHARACTERS = 20, 400
 CELL_TIMEOUT_SECONDS = 600
+MAX_COLOUR_ERROR = 4  # levels of 255
 TIMING_TAG = "nbval-ignore-output"
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 # No versions and no machine: they would change the bytes without changing the chapter.
@@ -230,7 +235,23 @@ def _normalise_outputs(outputs: list[nbformat.NotebookNode]) -> None:
         if data.pop(WIDGET_VIEW, None) is not None and not twin:
             raise BuildError("a widget without a text twin; its display bundle must carry text/plain")
         if "image/png" in data:
+            data["image/png"] = _with_palette(data["image/png"])
             _set_alt_text(output.metadata.setdefault("image/png", {}), twin)
+
+
+def _with_palette(png: str) -> str:
+    """Return the picture (base64) with at most 256 colours, a third of the bytes, unless one would see it."""
+    picture = Image.open(io.BytesIO(base64.b64decode(png)))
+    if picture.mode == "P" or picture.convert("RGBA").getextrema()[3] != (255, 255):
+        return png
+    exact = picture.convert("RGB")
+    reduced = exact.quantize(256, method=Image.Quantize.MAXCOVERAGE)
+    error = np.abs(np.asarray(exact, int) - np.asarray(reduced.convert("RGB"), int))
+    if np.percentile(error, 99) > MAX_COLOUR_ERROR:
+        return png
+    file = io.BytesIO()
+    reduced.save(file, "png", optimize=True)
+    return min(png, base64.b64encode(file.getvalue()).decode(), key=len)
 
 
 def _set_alt_text(picture: dict[str, Any], twin: str) -> None:

@@ -1,12 +1,16 @@
 """The notebook builder on made scripts: boxes, ids, rules, and outputs that nbval really compares."""
 
+import base64
+import io
 import subprocess
 import sys
 from pathlib import Path
 
 import nbformat
+import numpy as np
 import pytest
 from builder import build
+from PIL import Image
 
 CHAPTER = """
 # %% [markdown]
@@ -44,6 +48,15 @@ def load(folder: Path, *cells: str) -> nbformat.NotebookNode:
 
 def output_of(data: dict[str, str], **metadata) -> nbformat.NotebookNode:
     return nbformat.v4.new_output("display_data", data, metadata=metadata)
+
+
+def encoded(picture: Image.Image) -> str:
+    file = io.BytesIO()
+    picture.save(file, "png")
+    return base64.b64encode(file.getvalue()).decode()
+
+
+PICTURE = encoded(Image.new("RGB", (4, 3), "orange"))
 
 
 def normalised(*outputs: nbformat.NotebookNode) -> list[nbformat.NotebookNode]:
@@ -147,13 +160,13 @@ def test_twenty_lines_and_three_code_cells_in_a_row_are_allowed(tmp_path):
 
 def test_a_picture_gets_its_text_twin_as_alternative_text():
     sentence = "The sum over the window is 42."
-    (with_twin,) = normalised(output_of({"image/png": "AAAA", "text/plain": sentence}))
+    (with_twin,) = normalised(output_of({"image/png": PICTURE, "text/plain": sentence}))
     printed, picture = normalised(
         nbformat.v4.new_output("stream", text=f"{sentence}\n"),
-        output_of({"image/png": "AAAA", "text/plain": "<Figure size 640x480 with 1 Axes>"}),
+        output_of({"image/png": PICTURE, "text/plain": "<Figure size 640x480 with 1 Axes>"}),
     )
     (own,) = normalised(
-        output_of({"image/png": "AAAA", "text/plain": "<Image>"}, **{"image/png": {"alt": sentence}})
+        output_of({"image/png": PICTURE, "text/plain": "<Image>"}, **{"image/png": {"alt": sentence}})
     )
     for output in (with_twin, picture, own):
         assert output.metadata["image/png"]["alt"] == sentence
@@ -161,7 +174,7 @@ def test_a_picture_gets_its_text_twin_as_alternative_text():
 
 
 def test_a_long_twin_is_shortened_in_the_alternative_text_only():
-    (output,) = normalised(output_of({"image/png": "AAAA", "text/plain": "word " * 200}))
+    (output,) = normalised(output_of({"image/png": PICTURE, "text/plain": "word " * 200}))
     alt = output.metadata["image/png"]["alt"]
     assert len(alt) == build.MAX_ALT_CHARACTERS
     assert alt.endswith("…")
@@ -173,7 +186,7 @@ def test_the_widget_view_goes_and_its_twins_stay():
         output_of(
             {
                 build.WIDGET_VIEW: {"model_id": "1"},
-                "image/png": "AAAA",
+                "image/png": PICTURE,
                 "text/plain": "y[0, 0] = 1 · 2 = 2, in all",
             }
         )
@@ -181,10 +194,26 @@ def test_the_widget_view_goes_and_its_twins_stay():
     assert set(output.data) == {"image/png", "text/plain"}
 
 
+def test_pictures_of_few_colours_shrink_and_others_stay_exact():
+    rng = np.random.default_rng(0)
+    ramp = np.linspace(0, 255, 200 * 300).reshape(200, 300) + rng.normal(0, 3, (200, 300))
+    grey = encoded(Image.fromarray(np.clip(ramp, 0, 255).astype(np.uint8)).convert("RGBA"))
+    noise = encoded(Image.fromarray(rng.integers(0, 256, (200, 300, 3), dtype=np.uint8)))
+    clear = encoded(Image.new("RGBA", (300, 200), (255, 0, 0, 100)))
+    twin = {"text/plain": "a sentence that describes it"}
+    outputs = normalised(*(output_of({"image/png": png, **twin}) for png in (grey, noise, clear)))
+    small, *kept = (output.data["image/png"] for output in outputs)
+    assert kept == [noise, clear]
+    assert len(small) < 0.9 * len(grey)
+    seen, wanted = (Image.open(io.BytesIO(base64.b64decode(png))).convert("RGB") for png in (small, grey))
+    assert np.abs(np.asarray(seen, int) - np.asarray(wanted, int)).max() <= build.MAX_COLOUR_ERROR
+    assert normalised(output_of({"image/png": small, **twin}))[0].data["image/png"] == small
+
+
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        ({"image/png": "AAAA", "text/plain": "<Figure size 640x480>"}, "picture without a text twin"),
+        ({"image/png": PICTURE, "text/plain": "<Figure size 640x480>"}, "picture without a text twin"),
         ({build.WIDGET_VIEW: {}, "text/plain": ""}, "widget without a text twin"),
         ({"text/plain": "<cnnkit.layers.Conv2D object at 0x7f2b0c1d2e3f>"}, "at 0x7f2b0c1d2e3f"),
         ({"text/html": "<i id=9b2f6c1e-8a17-4d7b-9a3e-1f0c2d3e4f5a>"}, "9b2f6c1e-8a17"),
