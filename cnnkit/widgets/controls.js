@@ -2,7 +2,8 @@
 // A slider that is dragged would otherwise queue a computation for every pixel it passes.
 
 const CHUNK = 4 * 2 ** 20; // bytes of a file per message: the server closes connections on more than 10 MB
-const SPEEDS = [["slow", 1500], ["normal", 800], ["fast", 300], ["very fast", 120]]; // milliseconds per step
+const NORMAL_SPEED = 800; // milliseconds per step
+const SPEEDS = [["slow", 1500], ["normal", NORMAL_SPEED], ["fast", 300], ["very fast", 120]];
 const MINUS = /[−–]/g;
 
 // ---- small tools ---------------------------------------------------------------------------------------------
@@ -38,7 +39,7 @@ function parseNumber(text) {
 function buildNumber(spec, panel, id) {
   const field = input("input", { type: "number", id, min: spec.minimum, max: spec.maximum, step: spec.step });
   let last = spec.value;
-  const accepts = () => field.value !== "" && field.valueAsNumber >= spec.minimum && field.valueAsNumber <= spec.maximum;
+  const accepts = () => field.valueAsNumber >= spec.minimum && field.valueAsNumber <= spec.maximum; // NaN is neither
   field.addEventListener("input", () => {
     field.setAttribute("aria-invalid", !accepts());
     if (accepts()) panel.edit(spec.name, (last = field.valueAsNumber));
@@ -50,7 +51,8 @@ function buildNumber(spec, panel, id) {
   });
   const show = (value) => {
     last = value;
-    if (field.valueAsNumber !== value) field.value = value;
+    const typing = field.getAttribute("aria-invalid") === "true"; // half a number: "-", "1e"
+    if (!typing && field.valueAsNumber !== value) field.value = value;
   };
   return { parts: [label(spec, id), field], field, show };
 }
@@ -80,7 +82,8 @@ function buildRange(spec, panel, id) {
 function buildPlayer(spec, panel, field, edit) {
   const button = input("button", { type: "button", class: "cnnkit-play" });
   const speed = input("select", { "aria-label": `${spec.label}: speed` });
-  speed.append(...SPEEDS.map(([name, pause]) => element("option", { value: pause, selected: name === "normal" }, name)));
+  speed.append(...SPEEDS.map(([name, pause]) => element("option", { value: pause }, name)));
+  speed.value = NORMAL_SPEED;
   let timer = null;
   const say = () => {
     button.textContent = timer ? "❚❚ Pause" : "▶ Play";
@@ -92,7 +95,8 @@ function buildPlayer(spec, panel, field, edit) {
     say();
   };
   const tick = () => {
-    if (field.disabled || field.valueAsNumber >= Number(field.max)) return stop();
+    const gone = !field.isConnected || field.disabled; // replaced by a slider of another length, or greyed out
+    if (gone || field.valueAsNumber >= Number(field.max)) return stop();
     field.stepUp();
     edit();
     timer = setTimeout(tick, Number(speed.value));
@@ -156,8 +160,8 @@ function buildFile(spec, panel, id) {
     const [file] = field.files;
     if (!file) return;
     if (file.size > spec.max_bytes) {
-      const size = (file.size / 2 ** 20).toFixed(1);
-      panel.complain(spec.name, `${file.name} has ${size} MB; the limit is ${(spec.max_bytes / 2 ** 20).toFixed(0)} MB.`);
+      const [size, limit] = [file.size, spec.max_bytes].map((bytes) => (bytes / 2 ** 20).toFixed(0));
+      panel.complain(spec.name, `${file.name} has ${size} MB; the limit is ${limit} MB.`);
     } else {
       panel.complain(spec.name, `Reading ${file.name} …`);
       const bytes = await file.arrayBuffer();
@@ -209,7 +213,7 @@ function buildMatrix(spec, panel, id) {
   };
   const buildCell = (row, column) => {
     const name = `${spec.label}, row ${row}, column ${column}`;
-    const cell = input("input", { type: "text", inputmode: "text", autocomplete: "off", "aria-label": name, tabindex: -1 });
+    const cell = input("input", { type: "text", autocomplete: "off", "aria-label": name, tabindex: -1 });
     cell.addEventListener("focus", () => cell.select());
     cell.addEventListener("input", () => {
       const value = parseNumber(cell.value);
@@ -221,8 +225,8 @@ function buildMatrix(spec, panel, id) {
       panel.edit(spec.name, rows);
     });
     cell.addEventListener("change", () => {
-      const kept = numberText(rows[row][column]);
-      if (Number.isNaN(parseNumber(cell.value))) panel.complain(spec.name, `“${cell.value}” is not a number; ${kept} kept.`);
+      const message = `“${cell.value}” is not a number; ${numberText(rows[row][column])} kept.`;
+      if (Number.isNaN(parseNumber(cell.value))) panel.complain(spec.name, message);
       write(row, column);
     });
     cell.addEventListener("keydown", (event) => {
@@ -386,9 +390,9 @@ class Panel {
   }
 }
 
-function render({ model, el }) {
-  const panel = new Panel(model, el);
-  return () => panel.dispose();
-}
-
-export default { render };
+export default {
+  render({ model, el }) {
+    const panel = new Panel(model, el);
+    return () => panel.dispose();
+  },
+};

@@ -130,13 +130,15 @@ class Controls(anywidget.AnyWidget):
             self.send({"kind": "done", "file": content["name"] if content["kind"] == "file" else ""})
 
     def _apply(self, changes: dict[str, Any]) -> None:
+        accepted = {}
         for name, value in changes.items():
+            if name not in self._controls:
+                continue  # on its way when `replace` took the control away
             try:
-                self._controls[name].check(value)
+                accepted[name] = self._controls[name].check(value)
             except OptionError as error:
                 self.say(name, str(error))
-                return
-        self.set(**changes)
+        self.set(**accepted)
 
     def _collect(self, part: dict[str, Any], data: bytes) -> None:
         """Join the parts of a file: the server closes the connection on a message above 10 MB."""
@@ -159,7 +161,7 @@ class Controls(anywidget.AnyWidget):
                 handler(filename, data)
             self.set(**{name: filename})
         except CnnkitError as error:
-            self.say(name, str(error))
+            self.say(name, f"{filename}: {error}")
 
     def _repr_mimebundle_(self, **kwargs: Any) -> Any:
         data, metadata = super()._repr_mimebundle_(**kwargs) or ({}, {})

@@ -1,6 +1,6 @@
 """The kernels that the kernel lab offers, at any size that makes sense for them."""
 
-from typing import Any
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,14 +21,14 @@ def preset(name: str, size: tuple[int, int] | None = None, angle: float = 0.0) -
     """
     own = famous_kernels.PRESETS[name]
     size = size or (own.shape[0], own.shape[1])
-    if name == "Gabor" or size == own.shape:
-        make: Any = {"Gabor": lambda side: famous_kernels.gabor(side, angle)}.get(name, lambda _: own)
-    else:
-        make = {
-            "identity": famous_kernels.identity,
-            "box blur": famous_kernels.box_blur,
-            "Gaussian blur": lambda side: famous_kernels.gaussian(side, sigma=side / 5),
-        }.get(name)
+    if size == own.shape and name != "Gabor":
+        return own
+    make: Callable[[int], Kernel] | None = {
+        "identity": famous_kernels.identity,
+        "box blur": famous_kernels.box_blur,
+        "Gaussian blur": lambda side: famous_kernels.gaussian(side, sigma=side / 5),
+        "Gabor": lambda side: famous_kernels.gabor(side, angle),
+    }.get(name)
     if make is None or size[0] % 2 == 0 or size[1] % 2 == 0:
         return None
     kernel = resized(make(max(size)), size)

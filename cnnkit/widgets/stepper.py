@@ -89,7 +89,8 @@ class Stepper(ChapterWidget):
         self._rows: dict[int, list[ChannelRow]] = {}
         super().__init__()
         given = {name: value for name, value in (("x", x), ("w", w), *state.items()) if value is not None}
-        self.example = given.pop("example", next(iter(self._examples)))
+        # Both arrays given: none of an example's options belong to them.
+        self.example = given.pop("example", OWN if {"x", "w"} <= given.keys() else next(iter(self._examples)))
         self._load_example()
         for name, value in given.items():
             setattr(self, name, value)

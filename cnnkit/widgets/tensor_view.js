@@ -5,13 +5,11 @@ const MIN_CELL_FOR_NUMBERS = 18; // CSS pixels, as every size here
 const INDEX_MARGIN = 18; // room for row and column numbers
 const MIN_FRAME = 11; // a window over a large photo is a few pixels wide: its frame stays visible
 const FAST_STEP = 10; // cells per PageUp, PageDown and Shift+arrow
-const MAX_SPELT_CELLS = 64; // larger arrays are named by size and range, smaller ones number by number
+const MAX_SPELT_CELLS = 100; // larger arrays are named by size and range, smaller ones number by number
 const MISSING = { nan: [204, 121, 167], plus: [240, 228, 66], minus: [0, 158, 115] }; // Okabe & Ito
 const HIDDEN = [216, 216, 216];
 const HINT = "Arrow keys move the cursor; Home and End go along the row; Page Up and Page Down jump.";
 const CURSOR = { height: 1, width: 1, dilation: [1, 1], color: "#ffffff", label: "" };
-
-// ---- the array -----------------------------------------------------------------------------------------------
 
 function decode(frame) {
   const { buffer, byteOffset, byteLength } = frame.data;
@@ -26,6 +24,7 @@ function level(frame, value) {
 }
 
 function cellColor(frame, colors, index) {
+  if (frame.hidden.has(index)) return HIDDEN;
   const value = frame.cells[index * frame.channels];
   if (Number.isNaN(value)) return MISSING.nan;
   if (!Number.isFinite(value)) return value > 0 ? MISSING.plus : MISSING.minus;
@@ -41,7 +40,7 @@ function paintCells(frame, colors) {
   const image = context.createImageData(frame.columns, frame.rows);
   const pixels = new Uint32Array(image.data.buffer);
   const pixel = ([red, green, blue]) => (255 << 24) | (blue << 16) | (green << 8) | red; // little-endian
-  if (frame.kind === "uint8" && frame.channels === 1) {
+  if (frame.kind === "uint8" && frame.channels === 1 && !frame.hidden.size) {
     const oneCell = (value) => cellColor({ ...frame, cells: [value] }, colors, 0);
     const table = Uint32Array.from({ length: 256 }, (_, value) => pixel(oneCell(value)));
     for (let i = 0; i < pixels.length; i++) pixels[i] = table[frame.cells[i]];
@@ -89,7 +88,7 @@ function drawCells(context, { picture, frame }, { cell, x, y }) {
   for (let column = 0; column <= frame.columns; column++) context.fillRect(x(column), y(0), 1, frame.rows * cell);
 }
 
-// Padding is veiled, so that its zeros are not taken for data.
+// Padding is greyed, so that its zeros are not taken for data.
 function drawBorder(context, frame, { cell, x, y }, [top, bottom, left, right]) {
   const inner = [frame.columns - left - right, frame.rows - top - bottom];
   context.beginPath();
@@ -108,16 +107,15 @@ function write(context, text, x, y, color, font) {
 }
 
 function drawNumbers(context, { frame, colors }, { cell, x, y }) {
+  if (frame.channels > 1) return;
   const texts = Array.from(frame.cells, shortText);
   const longest = Math.max(...texts.map((text) => text.length));
   const font = Math.min(14, cell * 0.42, (cell - 4) / (0.58 * longest));
   texts.forEach((text, index) => {
     const [column, row] = [index % frame.columns, Math.floor(index / frame.columns)];
     const hidden = frame.hidden.has(index);
-    const [red, green, blue] = hidden ? HIDDEN : cellColor(frame, colors, index);
+    const [red, green, blue] = cellColor(frame, colors, index);
     const ink = 0.299 * red + 0.587 * green + 0.114 * blue < 128 ? "#fff" : "#222";
-    context.fillStyle = `rgb(${HIDDEN})`;
-    if (hidden) context.fillRect(x(column) + 1, y(row) + 1, cell - 1, cell - 1);
     const [words, size] = hidden ? ["?", 14] : [text, font];
     if (size >= 8) write(context, words, x(column + 0.5), y(row + 0.5), ink, size);
   });
@@ -126,11 +124,10 @@ function drawNumbers(context, { frame, colors }, { cell, x, y }) {
 // Numbered like the formulas: padding lies before row 0 and column 0.
 function drawIndices(context, frame, { x, y }, border, ink) {
   const name = (index) => String(index).replace("-", "−");
-  for (let row = 0; row < frame.rows; row++) {
-    write(context, name(row - border[0]), INDEX_MARGIN / 2, y(row + 0.5), ink, 10);
-  }
+  const middle = INDEX_MARGIN / 2;
+  for (let row = 0; row < frame.rows; row++) write(context, name(row - border[0]), middle, y(row + 0.5), ink, 10);
   for (let column = 0; column < frame.columns; column++) {
-    write(context, name(column - border[2]), x(column + 0.5), INDEX_MARGIN / 2, ink, 10);
+    write(context, name(column - border[2]), x(column + 0.5), middle, ink, 10);
   }
 }
 
@@ -165,7 +162,6 @@ class View {
   constructor(model, el) {
     this.model = model;
     this.life = new AbortController(); // its abort removes every DOM listener at once
-    this.subscriptions = [];
     this.held = false;
     this.buildElements(el);
     this.listen();
@@ -194,11 +190,8 @@ class View {
     const { signal } = this.life;
     this.on("change:_frame change:_colors", () => this.showFrame());
     this.on("change:title change:width change:height change:scale change:readout", () => this.arrange());
-    this.on("change:windows change:border change:numbers change:max_cell", () => this.schedule());
-    this.on("change:cursor change:_exact", () => {
-      this.speak();
-      this.schedule();
-    });
+    this.on("change:cursor change:windows change:border change:numbers change:max_cell", () => this.schedule());
+    this.on("change:cursor change:_exact", () => this.speak());
     this.on("change:link", () => this.followLink());
     this.canvas.addEventListener("keydown", (event) => this.pressKey(event), { signal });
     this.canvas.addEventListener("pointermove", (event) => this.movePointer(event), { signal });
@@ -209,16 +202,9 @@ class View {
     this.themes.observe(document.body, { attributeFilter: ["data-jp-theme-light", "data-jp-theme-name"] });
   }
 
-  on(events, react, model = this.model) {
-    for (const event of events.split(" ")) {
-      model.on(event, react);
-      this.subscriptions.push({ model, event, react });
-    }
-  }
-
-  unsubscribe(matches) {
-    for (const { model, event, react } of this.subscriptions.filter(matches)) model.off(event, react);
-    this.subscriptions = this.subscriptions.filter((subscription) => !matches(subscription));
+  // anywidget takes these off the model when the view goes; another view's model is ours to leave.
+  on(events, react) {
+    for (const event of events.split(" ")) this.model.on(event, react);
   }
 
   dispose() {
@@ -226,7 +212,7 @@ class View {
     this.resizes.disconnect();
     this.themes.disconnect();
     cancelAnimationFrame(this.scheduled);
-    this.unsubscribe(() => true);
+    this.unlink?.();
   }
 
   // Another view's cursor frames the window here that its cell is computed from.
@@ -235,22 +221,26 @@ class View {
     const linked = source && (await this.model.widget_manager.get_model(source.slice("IPY_MODEL_".length)));
     // While the model was fetched, the view may have gone or the link may have changed again.
     if (this.life.signal.aborted || this.model.get("link").source !== source) return;
-    this.unsubscribe(({ model }) => model !== this.model);
+    this.unlink?.();
+    const react = () => this.schedule();
+    linked?.on("change:cursor", react);
+    this.unlink = () => linked?.off("change:cursor", react);
     this.linked = linked;
-    if (linked) this.on("change:cursor", () => this.schedule(), linked);
     this.schedule();
   }
 
   arrange() {
     const { width, height, scale, readout, title } = this.get("width", "height", "scale", "readout", "title");
-    for (const part of [this.stage, this.scale]) part.style.maxWidth = `${width}px`;
+    this.stage.style.maxWidth = this.scale.style.maxWidth = `${width}px`;
     this.canvas.style.aspectRatio = `${width} / ${height}`;
     this.caption.textContent = title;
     this.scale.hidden = !scale;
     this.output.hidden = !readout;
     // A cursor that nobody hears is no use: without a readout this is a plain picture, its numbers in the label.
-    if (readout) this.canvas.tabIndex = 0;
-    else this.canvas.removeAttribute("tabindex");
+    // "application" lets a screen reader pass the arrow keys on.
+    this.stage.setAttribute("role", readout ? "application" : "presentation");
+    this.stage.setAttribute("aria-label", readout ? title : "");
+    this.canvas.tabIndex = readout ? 0 : -1;
     this.hint.textContent = readout ? HINT : "";
     this.showFrame();
   }
@@ -270,15 +260,15 @@ class View {
     const size = `${this.model.get("title")}: ${rows} rows by ${columns} columns`;
     if (channels > 1) return `${size}, in colour`;
     if (rows * columns > MAX_SPELT_CELLS) return `${size}, shown from ${numberText(low)} to ${numberText(high)}`;
+    const first = this.model.get("border")[0];
     const row = (r) => Array.from({ length: columns }, (_, c) => cellText(this.frame, r, c)).join(", ");
-    return [size, ...Array.from({ length: rows }, (_, r) => `Row ${r}: ${row(r)}`)].join(". ");
+    return [size, ...Array.from({ length: rows }, (_, r) => `Row ${r - first}: ${row(r)}`)].join(". ");
   }
 
   paintScale() {
     const [low, bar, high] = this.scale.children;
-    low.textContent = numberText(this.frame.low);
-    high.textContent = numberText(this.frame.high);
-    const stop = (i) => `rgb(${[0, 1, 2].map((c) => this.colors.getUint8(3 * i + c)).join(",")})`;
+    [low.textContent, high.textContent] = [this.frame.low, this.frame.high].map((value) => numberText(value));
+    const stop = (i) => `rgb(${[0, 1, 2].map((c) => this.colors.getUint8(3 * i + c))})`;
     bar.style.background = `linear-gradient(to right, ${[0, 51, 102, 153, 204, 255].map(stop).join(",")})`;
   }
 
@@ -376,8 +366,7 @@ class View {
     context.clearRect(0, 0, width, height);
     drawCells(context, this, place);
     drawBorder(context, this.frame, place, border);
-    const legible = numbers && place.cell >= MIN_CELL_FOR_NUMBERS && this.frame.channels === 1;
-    if (legible) drawNumbers(context, this, place);
+    if (numbers && place.cell >= MIN_CELL_FOR_NUMBERS) drawNumbers(context, this, place);
     if (place.margin) drawIndices(context, this.frame, place, border, getComputedStyle(this.figure).color);
     for (const frame of this.frames()) drawWindow(context, place, frame);
     this.canvas.style.cursor = pointer === "none" ? "default" : "crosshair";
@@ -402,9 +391,9 @@ class View {
   }
 }
 
-function render({ model, el }) {
-  const view = new View(model, el);
-  return () => view.dispose();
-}
-
-export default { render };
+export default {
+  render({ model, el }) {
+    const view = new View(model, el);
+    return () => view.dispose();
+  },
+};
