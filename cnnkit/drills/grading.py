@@ -22,7 +22,7 @@ from cnnkit.drills.question import Choice, Grade
 from cnnkit.drills.template import show
 
 PASS_MARK = 2 / 3  # share of an explanation's key points
-_ROUNDING = 0.01  # a typed round number this near to the exact one is asked for again, not failed
+_ROUNDING = 0.03  # a typed round number this near to the exact one is asked for again, not failed
 _CLOSE = 1e-9
 
 

@@ -10,7 +10,8 @@ _SYMBOLS = {
     r"\star": "⋆", r"\quad": " ", r"\left": "", r"\right": "", r"\,": " ", r"\;": " ", r"\%": "%", r"\_": "_",
 }  # fmt: skip
 _MATRIX = re.compile(r"\\begin\{[bp]matrix\}(.*?)\\end\{[bp]matrix\}", re.DOTALL)
-_FRACTION = re.compile(r"\\frac\{([^{}]*)\}\{([^{}]*)\}")
+_PART = r"\{((?:[^{}]|\{[^{}]*\})*)\}"
+_FRACTION = re.compile(r"\\frac" + _PART + _PART)
 _WRAPPED = re.compile(r"\\(?:text|mathrm|mathbf|operatorname)\{([^{}]*)\}")
 _COMMAND = re.compile(r"\\(?:[A-Za-z]+|[,;%_])")
 _MATH = re.compile(r"\$\$(.+?)\$\$|\$(.+?)\$", re.DOTALL)
@@ -43,9 +44,14 @@ def _plain_math(latex: str) -> str:
     latex = _MATRIX.sub(lambda match: _plain_matrix(match[1]), latex)
     latex = _WRAPPED.sub(r"\1", latex.replace("{,}", ","))
     while _FRACTION.search(latex):
-        latex = _FRACTION.sub(r"(\1)/(\2)", latex)
+        latex = _FRACTION.sub(lambda match: f"{_whole(match[1])}/{_whole(match[2])}", latex)
     latex = _COMMAND.sub(lambda match: _SYMBOLS.get(match[0], match[0].lstrip("\\")), latex)
-    return re.sub(r"[{}]", "", latex)
+    return re.sub(r"[{}]", "", latex).replace("( ", "(").replace(" )", ")")
+
+
+def _whole(part: str) -> str:
+    """Return one side of a fraction, in brackets unless it is a single thing."""
+    return part if re.fullmatch(r"[\w.^{}]+", part) else f"({part})"
 
 
 def _plain_matrix(body: str) -> str:

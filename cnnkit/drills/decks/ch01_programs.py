@@ -55,6 +55,10 @@ def _scrambled(x: Array, w: Array) -> Array:
     return conv2d(x, w.reshape(w.shape[3], -1).T.reshape(w.shape))
 
 
+def _view(x: Array, w: Array) -> Array:
+    return sliding_window_view(x, w.shape[:2], axis=(0, 1))
+
+
 def _columns_first(x: Array, kh: int, kw: int) -> Array:
     windows = sliding_window_view(x, (kh, kw), axis=(0, 1)).transpose(1, 0, 3, 4, 2)
     return windows.reshape(-1, kh * kw * x.shape[2])
@@ -226,8 +230,9 @@ $(F,)$.""",
             ),
             Misconception(
                 "kernel-axes-swapped",
-                lambda x, w, b: (
-                    np.einsum("ijcnm,mnck->ijk", sliding_window_view(x, w.shape[:2], axis=(0, 1)), w) + b
+                (
+                    lambda x, w, b: np.einsum("ijcnm,mnck->ijk", _view(x, w), w) + b,
+                    lambda x, w, b: np.tensordot(_view(x, w), w, axes=([2, 3, 4], [2, 1, 0])) + b,
                 ),
                 "You swap the kernel's axes: a window view ends with (height, width), in that order.",
             ),
