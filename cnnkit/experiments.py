@@ -59,13 +59,15 @@ def shuffled_pixels(
     A dense network treats all pixels alike and cannot tell; a CNN looks for patterns among neighbours and
     loses its lead. Each seed has its own split and first weights, the same for both kinds of pictures.
 
-    Raises OptionError when `train_count` leaves nothing to train or to test on.
+    Raises OptionError for no seeds, or when `train_count` leaves nothing to train or to test on.
     """
     images, labels = digits()
     if not 0 < train_count < len(images):
         raise OptionError(
             f"train_count is {train_count}; expected 1 to {len(images) - 1}, the rest is for testing"
         )
+    if not seeds:
+        raise OptionError("seeds is empty; expected at least one")
     permutation = np.random.default_rng(_SHUFFLE_SEED).permutation(images[0].size)
     splits = [_split(images, labels, train_count, seed) for seed in seeds]
     orders = dict(zip(PICTURES, (np.arange(images[0].size), permutation), strict=True))

@@ -74,3 +74,5 @@ def test_meaningless_arguments():
     for train_count in (0, 1797, 5000):
         with pytest.raises(OptionError, match=f"train_count is {train_count}"):
             experiments.shuffled_pixels((0,), train_count=train_count)
+    with pytest.raises(OptionError, match="seeds is empty"):
+        experiments.shuffled_pixels(())
