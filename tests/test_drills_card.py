@@ -7,8 +7,10 @@ import sys
 from contextlib import closing
 from datetime import date, datetime, timedelta, timezone
 
+import nbformat
 import pytest
 from drill_samples import BUG, CHOICE, CODE, EXPLAIN, FORMULA, NUMERIC, SAMPLES
+from nbclient import NotebookClient
 
 import cnnkit.drills
 from cnnkit.drills import bank, drill
@@ -156,6 +158,29 @@ def test_the_printed_card_never_depends_on_progress(source, scheduler):
     assert after["text/plain"] == repr(card)
     assert card.question.seed == EXAMPLE_SEED
     assert {"application/vnd.jupyter.widget-view+json", "text/plain", "text/markdown"} == after.keys()
+
+
+def test_executing_a_notebook_reads_and_writes_no_memory(drill_home):
+    """What nbval and the build do: the same outputs with and without a memory, and the memory untouched."""
+    lines = ['drill("conv-output-size")', 'drill("conv-output-size").answer("1x1x1")', "progress()"]
+    sources = ["from cnnkit.drills import drill, progress", *lines]
+
+    def outputs():
+        cells = [nbformat.v4.new_code_cell(source) for source in sources]
+        notebook = nbformat.v4.new_notebook(cells=cells)
+        NotebookClient(notebook, kernel_name="python3", timeout=60).execute()
+        bundles = [output["data"] for cell in notebook.cells for output in cell.outputs]
+        assert "application/vnd.jupyter.widget-view+json" in bundles[0]
+        return [{kind: data for kind, data in bundle.items() if "text" in kind} for bundle in bundles]
+
+    without = outputs()
+    assert not drill_home.exists()
+    store = Store()
+    store.add_review(Review("conv-output-size", EXAMPLE_SEED, 3), [Answer("conv-output-size", 0, True, 1.0)])
+    store.set_interview_date(date.today() + timedelta(days=20))
+    before = [(path.name, path.read_bytes()) for path in sorted(drill_home.iterdir())]
+    assert outputs() == without
+    assert [(path.name, path.read_bytes()) for path in sorted(drill_home.iterdir())] == before
 
 
 def test_showing_and_answering_by_calls_leaves_no_trace(drill_home):

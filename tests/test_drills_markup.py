@@ -18,6 +18,7 @@ def test_markdown_becomes_html():
     assert "<ol><li>a</li><li>b</li></ol>" in to_html("1. a\n2. b")
     assert '<th scope="col">a</th>' in to_html("| a | b |\n|---|---|\n| 1 | 2 |")
     assert inline_html(r"\$5 and 2*3*4 <i>") == "$5 and 2*3*4 &lt;i&gt;"
+    assert inline_html("<b> **a < b**") == "&lt;b&gt; <strong>a &lt; b</strong>"
 
 
 @pytest.mark.parametrize(
