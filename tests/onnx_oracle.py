@@ -89,3 +89,13 @@ def avg_pool2d(
         count_include_pad=int(count_include_pad),
         **_window(**geometry),
     )
+
+
+def depth_to_space(x: np.ndarray, factor: int) -> np.ndarray:
+    return _run("DepthToSpace", [np.moveaxis(x, -1, 1)], blocksize=factor, mode="DCR")
+
+
+def resize(x: np.ndarray, factor: int, mode: str) -> np.ndarray:
+    """Enlarge by a whole factor with half-pixel centres; mode "nearest" or "linear"."""
+    arrays = [np.moveaxis(x, -1, 1), np.zeros(0), np.array([1, 1, factor, factor])]
+    return _run("Resize", arrays, mode=mode, coordinate_transformation_mode="half_pixel")

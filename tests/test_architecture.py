@@ -15,7 +15,18 @@ PACKAGE = ROOT / "cnnkit"
 
 FLOORS = [  # from the ground up; a module may import its own floor and those below
     {"__init__", "errors", "shapes"},
-    {"activations", "explain", "famous_kernels", "gradcheck", "initializers", "kernels", "layout", "losses"},
+    {
+        "activations",
+        "borders",
+        "explain",
+        "famous_kernels",
+        "gradcheck",
+        "initializers",
+        "kernels",
+        "layout",
+        "losses",
+        "upsampling",
+    },
     {"layers", "optim", "tables"},
     {"augment", "data", "engine", "experiments", "network", "roofline", "train", "zoo"},
     {"figures"},

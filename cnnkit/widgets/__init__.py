@@ -1,8 +1,9 @@
 """Front ends on a canvas and native inputs, and the chapter widgets composed from them."""
 
 from cnnkit.widgets.controls import Controls
+from cnnkit.widgets.geometry_explorer import GeometryExplorer
 from cnnkit.widgets.kernel_lab import KernelLab
 from cnnkit.widgets.stepper import Stepper
 from cnnkit.widgets.tensor_view import TensorView
 
-__all__ = ["Controls", "KernelLab", "Stepper", "TensorView"]
+__all__ = ["Controls", "GeometryExplorer", "KernelLab", "Stepper", "TensorView"]
