@@ -2,11 +2,8 @@
 // A slider that is dragged would otherwise queue a computation for every pixel it passes.
 
 const CHUNK = 4 * 2 ** 20; // bytes of a file per message: the server closes connections on more than 10 MB
-const NORMAL_SPEED = 800; // milliseconds per step
-const SPEEDS = [["slow", 1500], ["normal", NORMAL_SPEED], ["fast", 300], ["very fast", 120]];
+const SPEEDS = { slow: 1500, normal: 800, fast: 300, "very fast": 120 }; // milliseconds per step
 const MINUS = /[−–]/g;
-
-// ---- small tools ---------------------------------------------------------------------------------------------
 
 function element(tag, attributes = {}, ...children) {
   const made = document.createElement(tag);
@@ -23,6 +20,11 @@ function input(tag, attributes) {
   return element(tag, { "data-lm-suppress-shortcuts": "true", ...attributes });
 }
 
+// The same text again would be spoken again.
+function setText(output, text) {
+  if (output.textContent !== text) output.textContent = text;
+}
+
 function numberText(value) {
   return String(Number(Number(value).toPrecision(4)) + 0);
 }
@@ -34,8 +36,7 @@ function parseNumber(text) {
   return Number.isFinite(value) ? value : NaN;
 }
 
-// ---- one builder per kind: {parts, field, show(value)} ---------------------------------------------------------
-
+// One builder per kind returns {parts, field, show(value)}: what to put in, what to describe, how to display.
 function buildNumber(spec, panel, id) {
   const field = input("input", { type: "number", id, min: spec.minimum, max: spec.maximum, step: spec.step });
   let last = spec.value;
@@ -82,35 +83,31 @@ function buildRange(spec, panel, id) {
 function buildPlayer(spec, panel, field, edit) {
   const button = input("button", { type: "button", class: "cnnkit-play" });
   const speed = input("select", { "aria-label": `${spec.label}: speed` });
-  speed.append(...SPEEDS.map(([name, pause]) => element("option", { value: pause }, name)));
-  speed.value = NORMAL_SPEED;
+  speed.append(...Object.entries(SPEEDS).map(([name, pause]) => element("option", { value: pause }, name)));
+  speed.value = SPEEDS.normal;
   let timer = null;
-  const say = () => {
-    button.textContent = timer ? "❚❚ Pause" : "▶ Play";
-    button.setAttribute("aria-label", `${timer ? "Pause" : "Play"}: ${spec.label}`);
-  };
-  const stop = () => {
-    clearTimeout(timer);
-    timer = null;
-    say();
+  const atEnd = () => field.valueAsNumber >= Number(field.max);
+  const play = (on) => {
+    clearInterval(timer);
+    timer = on ? setInterval(tick, Number(speed.value)) : null;
+    button.textContent = on ? "❚❚ Pause" : "▶ Play";
+    button.setAttribute("aria-label", `${on ? "Pause" : "Play"}: ${spec.label}`);
   };
   const tick = () => {
     const gone = !field.isConnected || field.disabled; // replaced by a slider of another length, or greyed out
-    if (gone || field.valueAsNumber >= Number(field.max)) return stop();
+    if (gone || atEnd()) return play(false);
     field.stepUp();
     edit();
-    timer = setTimeout(tick, Number(speed.value));
   };
   button.addEventListener("click", () => {
-    if (timer) return stop();
-    if (field.valueAsNumber >= Number(field.max)) field.value = field.min;
+    if (!timer && atEnd()) field.value = field.min;
     edit();
-    timer = setTimeout(tick, Number(speed.value));
-    say();
+    play(!timer);
   });
-  field.addEventListener("pointerdown", stop);
-  panel.life.signal.addEventListener("abort", stop);
-  say();
+  speed.addEventListener("change", () => timer && play(true));
+  field.addEventListener("pointerdown", () => play(false));
+  panel.life.signal.addEventListener("abort", () => play(false));
+  play(false);
   return element("span", { class: "cnnkit-player" }, button, speed);
 }
 
@@ -144,13 +141,10 @@ function buildText(spec, panel, id) {
   const commit = () => panel.edit(spec.name, field.value);
   field.addEventListener("change", commit);
   field.addEventListener("keydown", (event) => {
-    if (event.key !== "Enter" || !spec.submit) return;
-    commit();
-    panel.press(spec.submit);
+    if (event.key === "Enter") commit();
+    if (event.key === "Enter" && spec.submit) panel.press(spec.submit);
   });
-  const show = (value) => {
-    if (field.value !== value) field.value = value;
-  };
+  const show = (value) => field.value !== value && (field.value = value); // an equal one would move the caret
   return { parts: [label(spec, id), field], field, show };
 }
 
@@ -159,18 +153,16 @@ function buildFile(spec, panel, id) {
   field.addEventListener("change", async () => {
     const [file] = field.files;
     if (!file) return;
-    if (file.size > spec.max_bytes) {
-      const [size, limit] = [file.size, spec.max_bytes].map((bytes) => (bytes / 2 ** 20).toFixed(0));
-      panel.complain(spec.name, `${file.name} has ${size} MB; the limit is ${limit} MB.`);
-    } else {
-      panel.complain(spec.name, `Reading ${file.name} …`);
-      const bytes = await file.arrayBuffer();
-      for (let start = 0; start === 0 || start < bytes.byteLength; start += CHUNK) {
-        const head = { kind: "file", name: spec.name, filename: file.name, start, size: bytes.byteLength };
-        panel.model.send(head, undefined, [bytes.slice(start, start + CHUNK)]);
-      }
-    }
     field.value = ""; // choosing the same file again is a change, too
+    const [size, limit] = [file.size, spec.max_bytes].map((bytes) => (bytes / 2 ** 20).toFixed(0));
+    const tooLarge = file.size > spec.max_bytes;
+    const sentence = tooLarge ? `${file.name} has ${size} MB; the limit is ${limit} MB.` : `Reading ${file.name} …`;
+    panel.complain(spec.name, sentence);
+    const bytes = tooLarge ? null : await file.arrayBuffer();
+    for (let start = 0; bytes && (start === 0 || start < bytes.byteLength); start += CHUNK) {
+      const head = { kind: "file", name: spec.name, filename: file.name, start, size: bytes.byteLength };
+      panel.model.send(head, undefined, [bytes.slice(start, start + CHUNK)]);
+    }
   });
   return { parts: [label(spec, id), field], field, show: () => {} };
 }
@@ -178,95 +170,110 @@ function buildFile(spec, panel, id) {
 function buildReadout(spec, panel, id) {
   const field = element("output", { "aria-labelledby": id, "aria-live": "polite" });
   field.style.minHeight = `${1.4 * spec.lines}em`;
-  const show = (value) => {
-    if (field.textContent !== value) field.textContent = value;
-  };
-  return { parts: [element("span", { id, class: "cnnkit-name" }, spec.label), field], field, show };
+  const name = element("span", { id, class: "cnnkit-name" }, spec.label);
+  return { parts: [name, field], field, show: (value) => setText(field, value) };
 }
 
-function buildMatrix(spec, panel, id) {
-  const grid = element("div", { role: "group", "aria-labelledby": id, class: "cnnkit-matrix" });
-  let rows = [];
-  let cells = [];
-  const cellAt = (row, column) => cells[row]?.[column];
-  const focus = (target) => {
-    if (!target) return;
-    cells.flat().forEach((cell) => (cell.tabIndex = -1)); // Tab enters and leaves the grid, arrows walk in it
-    target.tabIndex = 0;
-    target.focus();
-    target.select();
-  };
-  const tint = (cell, value) => {
-    const share = Math.min(1, Math.abs(value) / (Math.max(...rows.flat().map(Math.abs)) || 1));
-    cell.style.setProperty("--tint", value < 0 ? "#0072b2" : "#d55e00");
-    cell.style.setProperty("--share", `${Math.round(45 * share)}%`);
-  };
-  const write = (row, column) => {
-    cells[row][column].value = numberText(rows[row][column]);
-    cells[row][column].removeAttribute("aria-invalid");
-  };
-  const build = () => {
-    cells = rows.map((numbers, row) => numbers.map((_, column) => buildCell(row, column)));
-    cells[0][0].tabIndex = 0;
-    grid.style.gridTemplateColumns = `repeat(${rows[0].length}, minmax(2.6em, 3.6em))`;
-    grid.replaceChildren(...cells.flat());
-  };
-  const buildCell = (row, column) => {
-    const name = `${spec.label}, row ${row}, column ${column}`;
+// A grid of numbers: Tab enters and leaves it, arrows walk in it, typing replaces a number.
+class Grid {
+  constructor(spec, panel, id) {
+    Object.assign(this, { spec, panel, rows: [], cells: [] });
+    this.field = element("div", { role: "group", "aria-labelledby": id, class: "cnnkit-matrix" });
+    this.parts = [element("span", { id, class: "cnnkit-name" }, spec.label), this.field];
+    this.show = (rows) => this.showRows(rows);
+    this.disable = (off) => this.cells.flat().forEach((cell) => (cell.disabled = off));
+  }
+
+  showRows(rows) {
+    const known = this.rows;
+    const sameShape = known.length === rows.length && known[0].length === rows[0].length;
+    this.rows = rows;
+    if (!sameShape) this.build();
+    rows.forEach((numbers, row) => numbers.forEach((number, column) => {
+      if (!sameShape || known[row][column] !== number) this.write(row, column);
+    }));
+    this.tint();
+  }
+
+  build() {
+    this.narrow = this.rows[0].length > 5; // two decimals fit; the whole number shows in the visited cell
+    this.cells = this.rows.map((numbers, row) => numbers.map((_, column) => this.buildCell(row, column)));
+    this.cells[0][0].tabIndex = 0;
+    this.field.style.gridTemplateColumns = `repeat(${this.rows[0].length}, minmax(0, 3.6em))`;
+    this.field.classList.toggle("cnnkit-narrow", this.narrow);
+    this.field.replaceChildren(...this.cells.flat());
+  }
+
+  buildCell(row, column) {
+    const name = `${this.spec.label}, row ${row}, column ${column}`;
     const cell = input("input", { type: "text", autocomplete: "off", "aria-label": name, tabindex: -1 });
-    cell.addEventListener("focus", () => cell.select());
-    cell.addEventListener("input", () => {
-      const value = parseNumber(cell.value);
-      cell.setAttribute("aria-invalid", Number.isNaN(value));
-      if (Number.isNaN(value)) return;
-      rows = rows.map((numbers, r) => numbers.map((old, c) => (r === row && c === column ? value : old)));
-      cells.flat().forEach((other, index) => tint(other, rows.flat()[index]));
-      panel.complain(spec.name, "");
-      panel.edit(spec.name, rows);
-    });
-    cell.addEventListener("change", () => {
-      const message = `“${cell.value}” is not a number; ${numberText(rows[row][column])} kept.`;
-      if (Number.isNaN(parseNumber(cell.value))) panel.complain(spec.name, message);
-      write(row, column);
-    });
-    cell.addEventListener("keydown", (event) => {
-      const targets = {
-        ArrowUp: [row - 1, column], ArrowDown: [row + 1, column], Enter: [row + 1, column],
-        ArrowLeft: [row, column - 1], ArrowRight: [row, column + 1],
-        Home: [row, 0], End: [row, rows[0].length - 1],
-      };
-      if (event.key === "Escape") write(row, column);
-      if (!targets[event.key]) return;
-      event.preventDefault();
-      focus(cellAt(...targets[event.key]));
-    });
+    const reactions = {
+      focus: () => {
+        cell.value = numberText(this.rows[row][column]);
+        cell.select();
+      },
+      blur: () => cell === this.cells[row]?.[column] && this.write(row, column), // a removed cell blurs, too
+      input: () => this.edit(cell, row, column),
+      change: () => this.settle(cell, row, column),
+      keydown: (event) => this.walk(event, row, column),
+    };
+    for (const [event, react] of Object.entries(reactions)) cell.addEventListener(event, react);
     return cell;
-  };
-  const show = (value) => {
-    const sameShape = rows.length === value.length && rows[0].length === value[0].length;
-    const known = rows;
-    rows = value;
-    if (!sameShape) build();
-    cells.flat().forEach((cell, index) => {
-      const [row, column] = [Math.floor(index / rows[0].length), index % rows[0].length];
-      tint(cell, rows[row][column]);
-      if (!sameShape || known[row][column] !== rows[row][column]) write(row, column);
+  }
+
+  write(row, column) {
+    const number = this.rows[row][column];
+    this.cells[row][column].value = numberText(this.narrow ? number.toFixed(2) : number);
+    this.cells[row][column].removeAttribute("aria-invalid");
+  }
+
+  tint() {
+    const reach = Math.max(...this.rows.flat().map(Math.abs)) || 1;
+    this.rows.flat().forEach((number, index) => {
+      const { style } = this.cells.flat()[index];
+      style.setProperty("--tint", number < 0 ? "#0072b2" : "#d55e00");
+      style.setProperty("--share", `${Math.round((45 * Math.abs(number)) / reach)}%`);
     });
-  };
-  const disable = (off) => cells.flat().forEach((cell) => (cell.disabled = off));
-  return { parts: [element("span", { id, class: "cnnkit-name" }, spec.label), grid], field: grid, show, disable };
+  }
+
+  edit(cell, row, column) {
+    const number = parseNumber(cell.value);
+    cell.setAttribute("aria-invalid", Number.isNaN(number));
+    if (Number.isNaN(number)) return;
+    this.rows = this.rows.map((numbers, r) => (r === row ? numbers.with(column, number) : numbers));
+    this.tint();
+    this.panel.complain(this.spec.name, "");
+    this.panel.edit(this.spec.name, this.rows);
+  }
+
+  settle(cell, row, column) {
+    if (!Number.isNaN(parseNumber(cell.value))) return;
+    const kept = numberText(this.rows[row][column]);
+    this.panel.complain(this.spec.name, `“${cell.value}” is not a number; ${kept} kept.`);
+    this.write(row, column);
+  }
+
+  walk(event, row, column) {
+    if (event.key === "Escape") this.write(row, column);
+    const [nextRow, nextColumn] = {
+      ArrowUp: [row - 1, column], ArrowDown: [row + 1, column], Enter: [row + 1, column],
+      ArrowLeft: [row, column - 1], ArrowRight: [row, column + 1],
+      Home: [row, 0], End: [row, this.rows[0].length - 1],
+    }[event.key] ?? [];
+    const target = this.cells[nextRow]?.[nextColumn];
+    if (!target) return;
+    event.preventDefault();
+    this.cells.flat().forEach((cell) => (cell.tabIndex = cell === target ? 0 : -1));
+    target.focus();
+  }
 }
 
-function label(spec, id) {
-  return element("label", { for: id }, spec.label);
-}
+const label = (spec, id) => element("label", { for: id }, spec.label);
 
 const BUILDERS = {
   number: buildNumber, range: buildRange, select: buildSelect, checkbox: buildCheckbox, button: buildButton,
-  text: buildText, file: buildFile, readout: buildReadout, matrix: buildMatrix,
+  text: buildText, file: buildFile, readout: buildReadout, matrix: (...parts) => new Grid(...parts),
 };
-
-// ---- the panel -----------------------------------------------------------------------------------------------
 
 class Panel {
   constructor(model, el) {
@@ -286,10 +293,7 @@ class Panel {
       "change:label": () => this.root.setAttribute("aria-label", model.get("label")),
       "msg:custom": (message) => this.hear(message),
     };
-    for (const [event, react] of Object.entries(reactions)) {
-      model.on(event, react);
-      this.life.signal.addEventListener("abort", () => model.off(event, react));
-    }
+    for (const [event, react] of Object.entries(reactions)) model.on(event, react); // anywidget takes them off
     reactions["change:label"]();
     this.build();
   }
@@ -304,7 +308,11 @@ class Panel {
       this.controls.set(spec.name, same ? old : this.buildControl(spec));
     }
     const wanted = Array.from(this.controls.values(), (control) => control.element);
-    if (wanted.some((part, index) => this.root.children[index] !== part)) this.root.replaceChildren(...wanted);
+    for (const old of [...this.root.children]) if (!wanted.includes(old)) old.remove();
+    wanted.forEach((part, index) => {
+      const there = this.root.children[index];
+      if (there !== part) this.root.insertBefore(part, there ?? null); // moving the focused one would blur it
+    });
     this.showValues();
     this.showDisabled();
     this.showMessages(false);
@@ -316,13 +324,14 @@ class Panel {
     const message = element("output", { class: "cnnkit-message", id: `${id}-message` });
     const help = spec.help ? [element("small", { id: `${id}-help` }, spec.help)] : [];
     if (spec.kind !== "readout") {
-      const described = [...help.map((part) => part.id), message.id].join(" ");
-      control.field.setAttribute("aria-describedby", described);
+      const described = [...help, message].map((part) => part.id);
+      control.field.setAttribute("aria-describedby", described.join(" "));
     }
     const box = element("div", { class: "cnnkit-control", "data-name": spec.name, "data-kind": spec.kind });
     box.classList.toggle("cnnkit-wide", spec.wide);
     box.append(...control.parts, ...help, message);
-    return { ...control, spec, message, element: box };
+    const disable = (off) => (control.field.disabled = off);
+    return { disable, ...control, spec, message, element: box };
   }
 
   values() {
@@ -336,21 +345,16 @@ class Panel {
 
   showDisabled() {
     const disabled = this.model.get("disabled");
-    for (const [name, { field, disable, element: box }] of this.controls) {
-      const off = disabled.includes(name);
-      if (disable) disable(off);
-      else field.disabled = off;
-      box.classList.toggle("cnnkit-disabled", off);
+    for (const [name, { disable, element: box }] of this.controls) {
+      disable(disabled.includes(name));
+      box.classList.toggle("cnnkit-disabled", disabled.includes(name));
     }
   }
 
   showMessages(fromPython) {
     if (fromPython) this.complaints = {};
     const messages = { ...this.model.get("messages"), ...this.complaints };
-    for (const [name, { message }] of this.controls) {
-      const text = messages[name] ?? "";
-      if (message.textContent !== text) message.textContent = text;
-    }
+    for (const [name, { message }] of this.controls) setText(message, messages[name] ?? "");
   }
 
   complain(name, text) {
@@ -384,15 +388,11 @@ class Panel {
     this.flush();
     this.showValues();
   }
-
-  dispose() {
-    this.life.abort();
-  }
 }
 
 export default {
   render({ model, el }) {
     const panel = new Panel(model, el);
-    return () => panel.dispose();
+    return () => panel.life.abort();
   },
 };

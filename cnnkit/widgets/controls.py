@@ -127,7 +127,8 @@ class Controls(anywidget.AnyWidget):
             elif content["kind"] == "file":
                 self._collect(content, bytes(buffers[0]))
         finally:
-            self.send({"kind": "done", "file": content["name"] if content["kind"] == "file" else ""})
+            whole = content["kind"] == "file" and not self._upload
+            self.send({"kind": "done", "file": content["name"] if whole else ""})
 
     def _apply(self, changes: dict[str, Any]) -> None:
         accepted = {}
@@ -138,7 +139,8 @@ class Controls(anywidget.AnyWidget):
                 accepted[name] = self._controls[name].check(value)
             except OptionError as error:
                 self.say(name, str(error))
-        self.set(**accepted)
+        with self.hold_sync():  # the browser knows these values: first it gets what the handlers compute
+            self.set(**accepted)
 
     def _collect(self, part: dict[str, Any], data: bytes) -> None:
         """Join the parts of a file: the server closes the connection on a message above 10 MB."""

@@ -168,7 +168,7 @@ class KernelLab(ChapterWidget):
         self._weights_view.title = "kernel, turned" if self.flip else "kernel"
         self._products_view.show(self.products)
         self._products_view.title = f"products, sum {total}"
-        self._readouts.set(equation=self.equation)
+        self._readouts.set(statistics=self.statistics, equation=self.equation)
 
     def _sum_text(self, i: int, j: int, window: NDArray[Any], weights: NDArray[Any]) -> str:
         pairs = zip(window.flat, weights.flat, strict=True)
@@ -253,7 +253,6 @@ class KernelLab(ChapterWidget):
             self._output, (height, width), stride=(self.stride, self.stride), padding=(top, left)
         )
         self.statistics = f"{self._size_text()} {self._range_text()} {shown}"
-        self._readouts.set(statistics=self.statistics)
         self._offer_choices()
         self._settings.disabled = [] if self.preset == "Gabor" else ["orientation"]
 
