@@ -5,7 +5,9 @@ from pathlib import Path
 import nbformat
 import numpy as np
 import pytest
+from builder import build
 from harness import Notebook, canvas_pixels
+from playwright.sync_api import expect
 
 SLIDER = """
 slider = widgets.IntSlider(value=3, max=10)
@@ -26,6 +28,7 @@ CELLS = [
     "display(HTML('<canvas class=swatch width=3 height=2></canvas>'))",
     PAINT,
 ]
+BOXES = "\n\n".join(f"> [!{kind}]\n> **bold** and $x^2$" for kind in build.BOXES)
 BAD_CELLS = [
     "from IPython.display import HTML, Javascript, display",
     'display(HTML(\'<img alt="" src="http://example.org/tracker.png">\'))',
@@ -37,8 +40,9 @@ BAD_CELLS = [
 def made_notebook(path: Path, cells: list[str]) -> Path:
     # Without a kernel's name JupyterLab asks for one and waits.
     kernel = {"kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"}}
-    code = [nbformat.v4.new_code_cell(source.strip()) for source in cells]
-    nbformat.write(nbformat.v4.new_notebook(cells=code, metadata=kernel), path)
+    made = [nbformat.v4.new_code_cell(source.strip()) for source in cells]
+    made.append(nbformat.v4.new_markdown_cell(build.expand_boxes(BOXES)))
+    nbformat.write(nbformat.v4.new_notebook(cells=made, metadata=kernel), path)
     return path
 
 
@@ -63,6 +67,18 @@ def test_canvas_pixels_come_back_exactly(good):
 
 def test_axe_finds_the_stock_sliders_nameless_handle(good):
     assert any(line.startswith("aria-input-field-name") for line in good.axe_violations())
+
+
+def test_boxes_keep_their_colours_render_what_is_inside_and_fold_the_spoken_answer(good):
+    boxes = good.page.locator(".jp-MarkdownCell").locator("blockquote, details")
+    expect(boxes.locator("mjx-container")).to_have_count(len(build.BOXES))
+    expect(boxes.locator("strong", has_text="bold")).to_have_count(len(build.BOXES))
+    fills = boxes.evaluate_all("boxes => boxes.map((box) => getComputedStyle(box).backgroundColor)")
+    assert fills == [f"rgba({box.rgb}, 0.1)" for box in build.BOXES.values()]
+    answer = good.page.locator("details")
+    expect(answer.get_by_text("bold")).to_be_hidden()
+    answer.locator("summary").click()
+    expect(answer.get_by_text("bold")).to_be_visible()
 
 
 def test_axe_refuses_to_check_nothing(good):
