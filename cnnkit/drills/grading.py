@@ -189,6 +189,8 @@ def _equal(given: Value, expected: Value) -> bool:
 
 def _near(given: Value, expected: Value, tolerance: float) -> bool:
     """Return whether two numbers agree: exactly, unless a tolerance is stated or one of them is a float."""
+    if isinstance(given, int) and isinstance(expected, int) and not tolerance:
+        return given == expected
     size = abs(Fraction(expected))
     allowed = Fraction(tolerance) * size
     if isinstance(given, float) or isinstance(expected, float):

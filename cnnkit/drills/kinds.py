@@ -8,6 +8,7 @@ import inspect
 import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from types import SimpleNamespace
 from typing import Any, ClassVar, NamedTuple
 
@@ -36,7 +37,7 @@ Values = Mapping[str, Any]
 Computation = str | tuple[str, ...] | Callable[[SimpleNamespace], Any]
 """How a number comes from drawn values: a formula, one formula per axis, or a function of `v.n`, `v.k` ..."""
 
-_REDRAWS = 20  # tries to find numbers for which every mistake gives a different value
+_REDRAWS = 8  # tries to find numbers for which every mistake gives a different value
 
 
 @dataclass(frozen=True)
@@ -224,14 +225,13 @@ class FormulaDrill(Drill):
     def question(self, seed: int) -> Question:
         """Return the question; `seed` draws only the points at which formulas are compared."""
         points = self.drawn(seed)
-        expected = _along(self.answer, points)
-        slips = [
-            Slip(item.name, _along(item.wrong, points), item.says, item.section)
-            for item in self.misconceptions
-        ]
 
         def grader(answer: object) -> Grade:
-            return grading.grade_formula(answer, self.place, points, expected, slips)
+            slips = [
+                Slip(item.name, _along(item.wrong, points), item.says, item.section)
+                for item in self.misconceptions
+            ]
+            return grading.grade_formula(answer, self.place, points, _along(self.answer, points), slips)
 
         names = ", ".join(self.names)
         form = f"A formula in {names}. Powers as ^, rounding as floor(...) or ceil(...); 2p means 2*p."
@@ -360,8 +360,7 @@ class CodeDrill(Drill):
 
     def shown(self, program: Callable[..., object]) -> str:
         """Return the source of `program` under the name that the drill asks for."""
-        source = textwrap.dedent(inspect.getsource(program))
-        return source.replace(f"def {program.__name__}(", f"def {self.function}(", 1)
+        return _source(program).replace(f"def {program.__name__}(", f"def {self.function}(", 1)
 
     def problems(self) -> list[str]:
         """Return what is wrong with the declaration."""
@@ -373,6 +372,11 @@ class CodeDrill(Drill):
         if not self.beginning().strip():
             found.append("`starter` is empty")
         return found
+
+
+@cache
+def _source(program: Callable[..., object]) -> str:
+    return textwrap.dedent(inspect.getsource(program))
 
 
 def _mutants(mistake: Misconception) -> list[Mutant]:
