@@ -4,6 +4,7 @@ import re
 
 import numpy as np
 import pytest
+from ipywidgets.widgets.widget import _instances
 from scipy import signal
 
 from cnnkit.errors import CnnkitError, OptionError, ShapeError
@@ -90,6 +91,16 @@ def test_the_views_show_what_was_computed():
         assert row.x.link["source"] is stepper._output
     np.testing.assert_array_equal(stepper._output.values, stepper.y)
     assert tuple(stepper._output.cursor) == stepper.position
+
+
+def test_walking_about_makes_no_new_widgets():
+    stepper = Stepper(example="colour patch")
+    stepper.example = "worked 5×5"
+    known = set(_instances)
+    for step in range(9):
+        stepper.step = step
+    stepper.example = "colour patch"
+    assert set(_instances) == known
 
 
 def test_pointing_at_an_output_cell_goes_to_its_step():

@@ -193,7 +193,7 @@ class KernelLab(ChapterWidget):
             "width": 190,
             "height": 190,
             "max_cell": 56,
-            "layout": _flex("0 1 196px", 196),
+            "layout": _flex("1 1 130px", 196),
         }
         self._window_view = TensorView([[0.0]], title="input window", cmap="gray", **small)
         self._weights_view = TensorView([[0.0]], title="kernel", **small)

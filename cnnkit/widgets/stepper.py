@@ -40,11 +40,12 @@ MAX_SIDE = 12
 
 
 class ChannelRow(NamedTuple):
-    """The views of one channel, from left to right."""
+    """The views of one channel from left to right, and the box around them."""
 
     x: TensorView
     w: TensorView
     products: TensorView
+    box: ipywidgets.HBox
 
 
 class Stepper(ChapterWidget):
@@ -182,7 +183,10 @@ class Stepper(ChapterWidget):
 
     def _build(self) -> None:
         self._settings = Controls(self._setting_controls(), label="Stepper settings")
-        self._transport = Controls([Range("step", "Step", 0, maximum=1)], label="Stepper position")
+        narrow = ipywidgets.Layout(
+            max_width="800px", overflow="visible"
+        )  # wider, its thumb runs off the views
+        self._transport = Controls([_step_range(1, 1)], label="Stepper position", layout=narrow)
         self._quiz = Controls(_quiz_controls(), label="Stepper prediction")
         self._sum = Controls(_sum_readouts(), label="Stepper sum")
         self._output = TensorView(
@@ -218,14 +222,10 @@ class Stepper(ChapterWidget):
         """Return one row of views per channel, made once for each number of channels."""
         channels = self.x.shape[2]
         if channels not in self._rows:
-            large, small = (220, 130) if channels == 1 else (180, 130)
-            self._rows[channels] = [
-                ChannelRow(*(_plain_view(size) for size in (large, small, small))) for _ in range(channels)
-            ]
+            self._rows[channels] = [_channel_row(205 if channels == 1 else 180) for _ in range(channels)]
         rows = self._rows[channels]
-        boxes = tuple(ipywidgets.HBox(row, layout=_wrapping()) for row in rows)
         if len(self._inputs.children) != channels:
-            self._inputs.children = boxes
+            self._inputs.children = tuple(row.box for row in rows)
         return rows
 
     def _show(self) -> None:
@@ -329,9 +329,15 @@ class Stepper(ChapterWidget):
         )
 
 
-def _plain_view(size: int) -> TensorView:
+def _channel_row(input_size: int) -> ChannelRow:
+    views = _plain_view(input_size), _plain_view(130), _plain_view(130, title_room=15)
+    return ChannelRow(*views, ipywidgets.HBox(views, layout=_wrapping()))
+
+
+def _plain_view(size: int, *, title_room: int = 0) -> TensorView:
+    column = _column(size + 6 + title_room)
     return TensorView(
-        [[0.0]], title="", pointer="none", readout=False, width=size, height=size, layout=_column(size + 6)
+        [[0.0]], title="", pointer="none", readout=False, width=size, height=size, layout=column
     )
 
 

@@ -279,7 +279,7 @@ class View {
 
   readoutText() {
     const cursor = this.cursor();
-    if (!cursor) return "Point at a cell, or use the arrow keys.";
+    if (!cursor) return "Point at a cell or use arrow keys.";
     const { border, _exact: exact } = this.get("border", "_exact");
     const known = exact.row === cursor[0] && exact.column === cursor[1];
     const value = known ? exact.text : cellText(this.frame, ...cursor);
