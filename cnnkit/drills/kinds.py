@@ -1,24 +1,22 @@
 """The six kinds of drill, as a deck declares them. A drill plus a seed makes a `Question`.
 
 Texts are templates (see `template`): `@n` stands for the drawn value n, `@{2 * n}` for a formula of drawn
-values.
+values. The kinds whose answer is a program are in `coding`.
 """
 
-import inspect
-import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
 from types import SimpleNamespace
 from typing import Any, ClassVar, NamedTuple
 
 from cnnkit.drills import formula, grading
 from cnnkit.drills.answers import Value, as_numbers
+from cnnkit.drills.coding import BugDrill, CodeDrill
+from cnnkit.drills.declaration import Drill, Misconception, Values
 from cnnkit.drills.draw import Draw
-from cnnkit.drills.grading import Place, Slip
+from cnnkit.drills.grading import Slip
 from cnnkit.drills.question import Choice, Grade, Question
 from cnnkit.drills.template import render, show
-from cnnkit.drills.trial import Mutant, Task, grade_code
 
 __all__ = [
     "BugDrill",
@@ -33,92 +31,10 @@ __all__ = [
     "NumericDrill",
 ]
 
-Values = Mapping[str, Any]
 Computation = str | tuple[str, ...] | Callable[[SimpleNamespace], Any]
 """How a number comes from drawn values: a formula, one formula per axis, or a function of `v.n`, `v.k` ..."""
 
 _REDRAWS = 8  # tries to find numbers for which every mistake gives a different value
-
-
-@dataclass(frozen=True)
-class Misconception:
-    """A mistake that real people make: its name, the wrong value or program it produces, what to say to them.
-
-    `wrong` is a Computation in a numeric drill, a formula in a formula drill, a function (or several variants
-    of it) in a code or bug drill. `section` is the chapter's section that treats the mistake, where it is not
-    the drill's own.
-    """
-
-    name: str
-    wrong: Any
-    says: str
-    section: str = ""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Drill:
-    """What every kind declares. `chapter` comes from the name of the deck's file and is set by the bank."""
-
-    kind: ClassVar[str]
-
-    id: str
-    title: str
-    section: str  # title of the chapter's section that treats it
-    difficulty: int
-    minutes: int
-    prompt: str
-    hints: tuple[str, ...]
-    solution: str
-    misconceptions: tuple[Misconception, ...] = ()
-    chapter: str = ""
-
-    def question(self, seed: int) -> Question:
-        """Return the question that `seed` draws; the same seed always gives the same question."""
-        raise NotImplementedError
-
-    def problems(self) -> list[str]:
-        """Return what is wrong with the declaration, one sentence each."""
-        texts = ("id", "title", "section", "prompt", "solution")
-        found = [f"`{name}` is empty" for name in texts if not getattr(self, name).strip()]
-        if not self.hints or not all(hint.strip() for hint in self.hints):
-            found.append("`hints` needs at least one step, none of them empty")
-        if self.difficulty not in (1, 2, 3):
-            found.append(f"`difficulty` is {self.difficulty}; expected 1, 2 or 3")
-        if self.minutes < 1:
-            found.append(f"`minutes` is {self.minutes}; expected 1 or more")
-        names = [misconception.name for misconception in self.misconceptions]
-        if len(set(names)) < len(names):
-            found.append("two misconceptions share a name")
-        return found
-
-    @property
-    def place(self) -> Place:
-        """Where the drill's subject is treated."""
-        return Place(self.chapter, self.section)
-
-    def _question(
-        self, seed: int, values: Values, form: str, grader: Callable[[object], Grade], **extra: Any
-    ) -> Question:
-        """Return the question with the texts rendered; `extra` are the fields of one kind."""
-        texts = {"solution": render(self.solution, values)} | extra
-        return Question(
-            drill_id=self.id,
-            seed=seed,
-            kind=self.kind,
-            title=self.title,
-            chapter=self.chapter,
-            section=self.section,
-            difficulty=self.difficulty,
-            minutes=self.minutes,
-            prompt=render(self.prompt, values),
-            answer_form=form,
-            hints=tuple(render(hint, values) for hint in self.hints),
-            grader=grader,
-            **texts,
-        )
-
-    def _draw(self, seed: int, *more: object) -> Draw:
-        return Draw.seeded("/".join(map(str, (self.id, seed, *more))))
 
 
 def _nothing_drawn(_: Draw) -> Values:
@@ -309,95 +225,3 @@ class ExplainDrill(Drill):
         """Return what is wrong with the declaration."""
         few = ["`rubric` needs at least two points"] if len(self.rubric) < 2 else []
         return super().problems() + few
-
-
-@dataclass(frozen=True, kw_only=True)
-class CodeDrill(Drill):
-    """A function that the learner writes; `case` draws its arguments, `reference` says what it must return.
-
-    `solutions` are right programs of different style (the first is shown), `misconceptions` hold wrong ones.
-    `growing` is for answers that must not loop over positions: the arguments for an input of a given size.
-    """
-
-    kind: ClassVar[str] = "code"
-
-    function: str
-    case: Callable[[Draw], Values]
-    reference: Callable[..., object]
-    solutions: tuple[Callable[..., object], ...]
-    starter: str = ""
-    growing: Callable[[int], Values] | None = None
-
-    def question(self, seed: int) -> Question:
-        """Return the question; `seed` draws the inputs on which answers are tried."""
-        task = Task(
-            place=self.place,
-            function=self.function,
-            case=self.case,
-            reference=self.reference,
-            mutants=[mutant for item in self.mistakes() for mutant in _mutants(item)],
-            seed=f"{self.id}/{seed}",
-            growing=self.growing,
-        )
-        form = f"The Python source of a function named {self.function}; NumPy is there as np."
-        program = self.shown(self.solutions[0])
-        return self._question(
-            seed,
-            {},
-            form,
-            lambda answer: grade_code(answer, task),
-            starter=self.beginning(),
-            solution=f"{self.solution}\n\n```python\n{program}```",
-        )
-
-    def mistakes(self) -> tuple[Misconception, ...]:
-        """Return the wrong programs that a wrong answer is compared with."""
-        return self.misconceptions
-
-    def beginning(self) -> str:
-        """Return the source text that the learner starts from."""
-        return self.starter
-
-    def shown(self, program: Callable[..., object]) -> str:
-        """Return the source of `program` under the name that the drill asks for."""
-        return _source(program).replace(f"def {program.__name__}(", f"def {self.function}(", 1)
-
-    def problems(self) -> list[str]:
-        """Return what is wrong with the declaration."""
-        found = super().problems()
-        if len(self.mistakes()) < 3:
-            found.append("at least three wrong programs are needed among `misconceptions`")
-        if len(self.solutions) < 2:
-            found.append("at least two right programs of different style are needed in `solutions`")
-        if not self.beginning().strip():
-            found.append("`starter` is empty")
-        return found
-
-
-@cache
-def _source(program: Callable[..., object]) -> str:
-    return textwrap.dedent(inspect.getsource(program))
-
-
-def _mutants(mistake: Misconception) -> list[Mutant]:
-    """Return the wrong programs of one mistake: one function, or several variants of it."""
-    variants = mistake.wrong if isinstance(mistake.wrong, tuple) else (mistake.wrong,)
-    return [Mutant(mistake.name, variant, mistake.says, mistake.section) for variant in variants]
-
-
-@dataclass(frozen=True, kw_only=True)
-class BugDrill(CodeDrill):
-    """A program with a bug to find and fix: the bug itself is the first misconception."""
-
-    kind: ClassVar[str] = "bug"
-
-    buggy: Callable[..., object]
-    bug: str  # one sentence for a learner whose answer still has it
-
-    def mistakes(self) -> tuple[Misconception, ...]:
-        """Return the bug and the other wrong programs."""
-        return (Misconception("bug-still-there", self.buggy, self.bug), *self.misconceptions)
-
-    def beginning(self) -> str:
-        """Return the program with the bug."""
-        return self.shown(self.buggy)

@@ -329,7 +329,7 @@ activation between them. Together they are one convolution: give height and widt
         hints=(
             "Go from the input upwards with two numbers: the size of the field, and the jump between "
             "neighbours.",
-            r"Per layer: size $+= (k - 1) \cdot$ jump, then jump $\times= s$. Start with 1 and 1.",
+            "Both start at 1. A layer adds $k - 1$ jumps to the size, then its stride multiplies the jump.",
         ),
         solution=r"""Size 1, jump 1. After layer 1: size @k1, jump @s1. After layer 2: size
 $@k1 + @{k2 - 1} \cdot @s1 = @{k1 + (k2 - 1)*s1}$, jump @{s1*s2}. After layer 3:
