@@ -53,7 +53,8 @@ def draw_stepper(
         )
         draw_matrix(kernel[..., c], kernel_ax, title=f"kernel w{name}", limits=w_limits)
         if solved:
-            draw_matrix(products[..., c], products_ax, title=f"products, sum {products[..., c].sum():.4g}")
+            total = f"{products[..., c].sum():.4g}".replace("-", "−")
+            draw_matrix(products[..., c], products_ax, title=f"products, sum {total}")
         else:
             products_ax.axis("off")
     if solved:

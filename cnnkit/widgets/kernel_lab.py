@@ -162,7 +162,7 @@ class KernelLab(ChapterWidget):
         window, weights = self._window(i, j), self._weights()
         self.position, self.products, self.value = (i, j), window * weights, float(self.y[i, j])
         self.equation = self._sum_text(i, j, window, weights)
-        total = number(float(self.products.sum()))
+        total = number(float(f"{self.products.sum():.3g}"))  # short: a caption does not wrap
         self._window_view.show(window, limits=(0, 1))
         self._weights_view.show(weights)
         self._weights_view.title = "kernel, turned" if self.flip else "kernel"
