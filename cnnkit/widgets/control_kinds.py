@@ -219,3 +219,10 @@ class Readout(Control):
         if not isinstance(value, str):
             raise self.refuse(value, "text")
         return value
+
+
+def step_range(rows: int, columns: int) -> Range:
+    """Return the slider "step", with a play button, over the cells of a grid in reading order."""
+    count = rows * columns
+    texts = tuple(f"{k + 1} of {count}: row {k // columns}, column {k % columns}" for k in range(count))
+    return Range("step", "Step", 0, maximum=max(count - 1, 1), texts=texts, play=True, wide=True)

@@ -13,6 +13,7 @@ from cnnkit.errors import OptionError, ShapeError
 from cnnkit.kernels import parallel
 from cnnkit.kernels.geometry import Geometry, conv_geometry
 from cnnkit.widgets import kernel_choice
+from cnnkit.widgets.boxes import flexible, wrapping
 from cnnkit.widgets.chapter import ChapterWidget, FloatArray
 from cnnkit.widgets.control_kinds import Checkbox, Control, File, Matrix, Range, Readout, Select
 from cnnkit.widgets.controls import Controls
@@ -183,7 +184,7 @@ class KernelLab(ChapterWidget):
 
     def _build(self) -> None:
         self._settings = Controls(
-            self._setting_controls(), label="Kernel lab settings", layout=_flex("1 1 230px", 290)
+            self._setting_controls(), label="Kernel lab settings", layout=flexible("1 1 230px", 290)
         )
         self._input = _map("input")
         self._output = _map("feature map", scale=True)
@@ -193,7 +194,7 @@ class KernelLab(ChapterWidget):
             "width": 190,
             "height": 190,
             "max_cell": 56,
-            "layout": _flex("1 1 130px", 196),
+            "layout": flexible("1 1 130px", 196),
         }
         self._window_view = TensorView([[0.0]], title="input window", cmap="gray", **small)
         self._weights_view = TensorView([[0.0]], title="kernel", **small)
@@ -206,14 +207,14 @@ class KernelLab(ChapterWidget):
             label="Kernel lab results",
         )
         details = [self._window_view, self._weights_view, self._products_view]
-        maps = ipywidgets.HBox([self._input, self._output], layout=_wrapping())
+        maps = ipywidgets.HBox([self._input, self._output], layout=wrapping())
         right = ipywidgets.VBox(
-            [maps, ipywidgets.HBox(details, layout=_wrapping()), self._readouts],
-            layout=_flex("3 1 420px", 800),
+            [maps, ipywidgets.HBox(details, layout=wrapping()), self._readouts],
+            layout=flexible("3 1 420px", 800),
         )
         self._settings.on_file("upload", self._uploaded)
         self._output.observe(self._pointed_at, "cursor")
-        self.start([self._settings], [ipywidgets.HBox([self._settings, right], layout=_wrapping())])
+        self.start([self._settings], [ipywidgets.HBox([self._settings, right], layout=wrapping())])
 
     def _setting_controls(self) -> list[Control]:
         own = () if self._own_image is None else (OWN_IMAGE,)
@@ -338,15 +339,5 @@ def _map(title: str, *, scale: bool = False) -> TensorView:
         scale=scale,
         width=370,
         height=370,
-        layout=_flex("1 1 200px", 376),
-    )
-
-
-def _flex(flex: str, most: int) -> ipywidgets.Layout:
-    return ipywidgets.Layout(flex=flex, max_width=f"{most}px", min_width="0", overflow="visible")
-
-
-def _wrapping() -> ipywidgets.Layout:
-    return ipywidgets.Layout(
-        flex_flow="row wrap", align_items="flex-start", overflow="visible", grid_gap="4px 14px"
+        layout=flexible("1 1 200px", 376),
     )

@@ -9,6 +9,7 @@ import traitlets
 from numpy.typing import ArrayLike, NDArray
 
 from cnnkit.errors import OptionError, ShapeError
+from cnnkit.widgets.boxes import column, wrapping
 from cnnkit.widgets.chapter import ChapterWidget, FloatArray
 from cnnkit.widgets.control_kinds import (
     Button,
@@ -20,6 +21,7 @@ from cnnkit.widgets.control_kinds import (
     Readout,
     Select,
     Text,
+    step_range,
 )
 from cnnkit.widgets.controls import Controls
 from cnnkit.widgets.sliding import Sliding, channel_name, number
@@ -186,14 +188,14 @@ class Stepper(ChapterWidget):
         narrow = ipywidgets.Layout(
             max_width="800px", overflow="visible"
         )  # wider, its thumb runs off the views
-        self._transport = Controls([_step_range(1, 1)], label="Stepper position", layout=narrow)
+        self._transport = Controls([step_range(1, 1)], label="Stepper position", layout=narrow)
         self._quiz = Controls(_quiz_controls(), label="Stepper prediction")
         self._sum = Controls(_sum_readouts(), label="Stepper sum")
         self._output = TensorView(
-            [[0.0]], title="output y", pointer="click", width=160, height=160, layout=_column(166)
+            [[0.0]], title="output y", pointer="click", width=160, height=160, layout=column(166)
         )
         self._inputs = ipywidgets.VBox(layout=ipywidgets.Layout(overflow="visible"))
-        views = ipywidgets.HBox([self._inputs, self._output], layout=_wrapping())
+        views = ipywidgets.HBox([self._inputs, self._output], layout=wrapping())
         self._settings.on_change(self._kernel_edited)
         self._quiz.on_change(self._button_pressed, "check", "show")
         self._output.observe(self._output_pointed_at, "cursor")
@@ -267,7 +269,7 @@ class Stepper(ChapterWidget):
         self._settings.replace(self._setting_controls())
         kernels = {f"kernel_{c}": self.w[..., c].tolist() for c in range(self.w.shape[2])}
         self._settings.set(**kernels)
-        self._transport.replace([_step_range(rows, columns)])
+        self._transport.replace([step_range(rows, columns)])
         self._transport.disabled = ["step"] if rows * columns == 1 else []
         self._sum.set(formula=self.formula, equation=self.equation)
         self._quiz.set(verdict=self.verdict)
@@ -331,30 +333,14 @@ class Stepper(ChapterWidget):
 
 def _channel_row(input_size: int) -> ChannelRow:
     views = _plain_view(input_size), _plain_view(130), _plain_view(130, title_room=15)
-    return ChannelRow(*views, ipywidgets.HBox(views, layout=_wrapping()))
+    return ChannelRow(*views, ipywidgets.HBox(views, layout=wrapping()))
 
 
 def _plain_view(size: int, *, title_room: int = 0) -> TensorView:
-    column = _column(size + 6 + title_room)
+    layout = column(size + 6 + title_room)
     return TensorView(
-        [[0.0]], title="", pointer="none", readout=False, width=size, height=size, layout=column
+        [[0.0]], title="", pointer="none", readout=False, width=size, height=size, layout=layout
     )
-
-
-def _column(width: int) -> ipywidgets.Layout:
-    return ipywidgets.Layout(flex=f"0 0 {width}px", width=f"{width}px", overflow="visible")
-
-
-def _wrapping() -> ipywidgets.Layout:
-    return ipywidgets.Layout(
-        flex_flow="row wrap", align_items="flex-start", overflow="visible", grid_gap="4px 12px"
-    )
-
-
-def _step_range(rows: int, columns: int) -> Range:
-    count = rows * columns
-    texts = tuple(f"{k + 1} of {count}: row {k // columns}, column {k % columns}" for k in range(count))
-    return Range("step", "Step", 0, maximum=max(count - 1, 1), texts=texts, play=True, wide=True)
 
 
 def _quiz_controls() -> list[Control]:

@@ -30,6 +30,10 @@ class TensorView(anywidget.AnyWidget):
         windows: frames, see `window()`.
         hidden: flat indices of cells shown as a question mark; their values never reach the browser.
         border: [top, bottom, left, right] cells of padding around the array's own cells.
+        numbers: whether cells carry their numbers when they fit.
+        scale: whether a bar below shows the colours with both limits.
+        readout: a line that says where the cursor is, and on what; without it the view is a plain picture.
+        pointer: what moves the cursor: "hover" (a click holds it), "click" (or drag), or "none".
         title: the caption, which is also the accessible name.
         width, height: CSS pixels that the stage takes at most, by default what the first array needs.
     """
