@@ -127,6 +127,19 @@ def test_one_bad_number_spoils_only_the_windows_that_see_it():
     np.testing.assert_array_equal(y, clean)
 
 
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_compiling_does_not_assume_numbers_to_be_finite(bad):
+    """With all of fastmath, LLVM may take ``v != v`` for false, and pooling loses its NaN."""
+    x = numbers(0, (1, 6, 6, 20), "float32")
+    x[0, 2, 2], x[0, 3, 3] = bad, -bad
+    y, w = parallel.max_pool2d(x, 3, stride=1), np.ones((3, 3, 20, 9), np.float32)
+    np.testing.assert_array_equal(y, vectorized.max_pool2d(x, 3, stride=1))
+    seen = parallel.conv2d(x, w)[0, 1:3, 1:3]  # windows with both: NaN, or inf - inf
+    np.testing.assert_array_equal(np.isnan(seen), True)
+    dx = parallel.max_pool2d_backward(np.ones_like(y), x, 3, stride=1)
+    np.testing.assert_array_equal(dx, vectorized.max_pool2d_backward(np.ones_like(y), x, 3, stride=1))
+
+
 @pytest.mark.parametrize("layout", ["fortran", "reversed", "every other", "channels first", "read-only"])
 @pytest.mark.parametrize("filters", [1, 32])
 def test_no_memory_layout_is_compiled_for_separately(layout, filters):
