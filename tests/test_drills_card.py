@@ -311,7 +311,7 @@ def test_progress_prints_the_same_for_everyone_and_fills_in_a_browser(scheduler)
     drill_id = bank.by_chapter("01")[0].id
     scheduler.rate(drill_id, 0, "good", [Answer(drill_id, 0, False, 0.0, "ceil<b>", at=NOW)])
     assert repr(view) == before == view._repr_mimebundle_()["text/plain"]
-    assert f"01 Convolution: {len(bank.by_chapter('01'))} drills" in before
+    assert "  01 Convolution\n" in before
     view._widget._handle_custom_msg({"do": "open"}, [])
     face = view._widget.face
     assert "<td>1</td>" in face["html"]

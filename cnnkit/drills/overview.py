@@ -1,7 +1,7 @@
 """Where a learner stands: drills met and mastered per chapter, what is due, which mistakes still happen.
 
-The printed form says only what the table shows and how many drills each chapter has: a committed notebook
-must not depend on anyone's progress. The learner's numbers come when a browser opens the view.
+The printed form says only what the table shows: a committed notebook must not depend on anyone's progress,
+and a new drill must not change chapter 00. The learner's numbers come when a browser opens the view.
 """
 
 from collections import Counter
@@ -163,8 +163,7 @@ class ProgressView:
         self._widget: Any = None
 
     def __repr__(self) -> str:
-        decks = [(chapter, len(bank.by_chapter(chapter))) for chapter in bank.CHAPTERS]
-        lines = [f"  {chapter} {TITLES[chapter]}: {count} drills" for chapter, count in decks if count]
+        lines = [f"  {chapter} {title}" for chapter, title in TITLES.items()]
         head = "Your progress by chapter: drills seen, mastered and due, mistakes that still happen."
         return "\n".join([head, *lines, "Run this cell to see your own numbers."])
 
