@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from cnnkit import borders
@@ -23,6 +23,7 @@ PADDINGS = st.one_of(
 amounts = st.tuples(st.integers(0, 3), st.integers(0, 3))
 
 
+@settings(deadline=None)
 @given(st.integers(4, 7), st.integers(4, 7), amounts, amounts, st.sampled_from(borders.FILLS))
 def test_every_fill_is_numpys(height, width, rows, columns, fill):
     image = np.arange(1.0, 2 * height * width + 1).reshape(height, width, 2)
@@ -59,6 +60,7 @@ def test_unknown_fills_and_ranks_are_refused():
         borders.pad(np.ones((2, 3, 4, 5)), ((1, 1), (1, 1)))
 
 
+@settings(deadline=None)
 @given(
     st.integers(1, 12),
     st.integers(1, 4),
@@ -91,6 +93,7 @@ def test_counts_agree_with_walking_through_all_windows(size, kernel_size, stride
     assert borders.real_taps(size, kernel_size, **options).tolist() == real
 
 
+@settings(deadline=None)
 @given(
     st.integers(1, 6), st.integers(1, 5), st.integers(1, 4), PADDINGS, st.integers(1, 2), st.integers(0, 3)
 )

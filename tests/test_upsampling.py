@@ -3,7 +3,7 @@
 import numpy as np
 import onnx_oracle
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cnnkit import upsampling
@@ -17,6 +17,7 @@ def noise(*shape):
     return np.random.default_rng(0).normal(size=shape).astype(np.float32)
 
 
+@settings(deadline=None)
 @given(sides, sides, st.integers(1, 3), st.integers(1, 4))
 def test_bilinear_and_nearest_agree_with_onnxruntime(height, width, channels, factor):
     x = noise(height, width, channels)
@@ -25,6 +26,7 @@ def test_bilinear_and_nearest_agree_with_onnxruntime(height, width, channels, fa
     assert np.array_equal(upsampling.nearest(x, factor), onnx_oracle.resize(x[None], factor, "nearest")[0])
 
 
+@settings(deadline=None)
 @given(sides, sides, st.integers(1, 3), st.integers(1, 3))
 def test_pixel_shuffle_agrees_with_onnxruntime(height, width, channels, factor):
     x = noise(height, width, channels * factor**2)
@@ -36,6 +38,7 @@ def test_pixel_shuffle_by_hand():
     assert upsampling.pixel_shuffle(x, 2)[..., 0].tolist() == [[1, 2], [3, 4]]
 
 
+@settings(deadline=None)
 @given(sides, sides, st.integers(1, 2), st.integers(1, 3))
 def test_unpooling_puts_every_maximum_back_where_it_was(height, width, channels, window):
     x = noise(height * window, width * window, channels)
@@ -52,6 +55,7 @@ def test_the_first_of_equal_values_is_the_switch():
     assert switches.tolist() == [[[0]]]
 
 
+@settings(deadline=None)
 @given(sides, sides, st.integers(1, 3))
 def test_zero_stuffing_then_a_full_convolution_is_the_transposed_one(height, width, factor):
     x, w = noise(height, width, 1).astype(float), noise(3, 2, 1, 1).astype(float)

@@ -34,7 +34,13 @@ def general_controls() -> list[Control]:
         Select("mode", "Mode", MODES),
         Select("padding", "Padding", (*words, ("four numbers of your own", CUSTOM)), "same"),
         Select("fill", "What stands in it", tuple((_FILL_NAMES[fill], fill) for fill in FILLS)),
-        Select("show", "Numbers in the cells", (("how often read or stamped", COUNTS), ("values", VALUES))),
+    ]
+
+
+def display_controls() -> list[Control]:
+    """Return what the cells show."""
+    return [
+        Select("show", "Numbers in the cells", (("how often read or stamped", COUNTS), ("values", VALUES)))
     ]
 
 
@@ -50,12 +56,7 @@ def axis_controls(axis: int) -> list[Control]:
         ),
         Range(first, f"Padding {first}", 0, maximum=MAX_PADDING),
         Range(last, f"Padding {last}", 0, maximum=MAX_PADDING),
-        Range(
-            f"output_padding_{name}",
-            ("Output padding, rows", "Output padding, columns")[axis],
-            0,
-            maximum=MAX_STRIDE - 1,
-        ),
+        Range(f"output_padding_{name}", ("Extra rows", "Extra columns")[axis], 0, maximum=MAX_STRIDE - 1),
     ]
 
 

@@ -56,8 +56,8 @@ class GeometryExplorer(ChapterWidget):
     explain = traitlets.Unicode(DEFAULT_TERM).tag(state=True)
     cell = traitlets.Tuple(traitlets.Int(), traitlets.Int(), default_value=(0, 0)).tag(state=True)
     example = traitlets.Unicode(OWN).tag(state=True)
-    # The word and the four numbers that were last made one: they tell a new word from new numbers.
-    _settled = traitlets.Tuple(("", (0, 0, 0, 0))).tag(state=True)
+    # The word and the numbers that were last made one: they tell a new word from new numbers.
+    _settled = traitlets.Tuple(("", (0, 0, 0, 0, 0, 0))).tag(state=True)
     _loaded = traitlets.Unicode(OWN).tag(state=True)
 
     large = FloatArray("H", "W")
@@ -114,7 +114,7 @@ class GeometryExplorer(ChapterWidget):
                 raise OptionError(f"example is {self.example!r}; expected one of {', '.join(EXAMPLES)}")
             for name, value in {**PLAIN, **EXAMPLES[self.example]}.items():
                 setattr(self, name, value)
-            self._settled = ("", (0, 0, 0, 0))
+            self._settled = ("", (0, 0, 0, 0, 0, 0))
         self._loaded = self.example
 
     def _mark_own_settings(self) -> None:
@@ -125,9 +125,10 @@ class GeometryExplorer(ChapterWidget):
             self.example = self._loaded = OWN
 
     def _settle_padding(self) -> None:
-        """Set the four numbers from the word; changed numbers make a padding of the learner's own."""
+        """Set the numbers from the word; changed numbers make a padding of the learner's own."""
         word, amounts = self._settled
-        if word == self.padding and amounts != self._amounts():
+        compared = 4 if self.mode == CONVOLUTION or word not in ("same", "same_lower") else 6
+        if word == self.padding and amounts[:compared] != self._amounts()[:compared]:
             self.padding = CUSTOM
             self.example = self._loaded = OWN
         if self.padding != CUSTOM:
@@ -150,8 +151,10 @@ class GeometryExplorer(ChapterWidget):
             setattr(self, f"output_padding_{name}", extra)  # it fixes the output at size * stride
         return before, after
 
-    def _amounts(self) -> tuple[int, int, int, int]:
-        return self.top, self.bottom, self.left, self.right
+    def _amounts(self) -> tuple[int, ...]:
+        """Return the four paddings and the two output paddings, which "same" fixes as well."""
+        extra = (self.output_padding_height, self.output_padding_width)
+        return self.top, self.bottom, self.left, self.right, *extra
 
     def _plan(self, axis: int) -> AxisPlan:
         name, transposed = AXES[axis], self.mode == TRANSPOSED
@@ -209,13 +212,15 @@ class GeometryExplorer(ChapterWidget):
         ]
         self._transport = Controls([controls.step_control(1, 2)], label="Geometry position")
         self._texts = Controls(controls.text_controls([]), label="Geometry explained")
-        self._large_view, self._small_view = _view(380), _view(260)
+        self._display = Controls(controls.display_controls(), label="Geometry display")
+        self._large_view, self._small_view = _view(310), _view(196)
         self._large_view.observe(self._large_pointed_at, "cursor")
         self._small_view.observe(self._small_pointed_at, "cursor")
-        axes = ipywidgets.HBox(self._axes, layout=_flex("1 1 390px", 470))
-        views = ipywidgets.HBox([self._large_view, self._small_view], layout=_wrapping(flex="2 1 440px"))
+        axes = ipywidgets.HBox(self._axes, layout=_flex("1 1 390px", 420))
+        beside = ipywidgets.VBox([self._small_view, self._display], layout=_flex("1 1 180px", 210))
+        views = ipywidgets.HBox([self._large_view, beside], layout=_wrapping(flex="2 1 470px"))
         middle = ipywidgets.HBox([axes, views], layout=_wrapping())
-        panels = [self._general, *self._axes, self._transport, self._texts]
+        panels = [self._general, self._display, *self._axes, self._transport, self._texts]
         self.start(panels, [self._general, middle, self._transport, self._texts])
 
     def _show(self) -> None:
@@ -256,7 +261,7 @@ class GeometryExplorer(ChapterWidget):
         """Return frames around what lies inside the margins, if there are any, and around what is dropped."""
         rows, columns = self._grid.plans
         frames = [window(*band, color="pink", label="dropped") for band in self._dropped_bands()]
-        if any(self._amounts()) and rows.inside > 0 and columns.inside > 0:
+        if any(self._amounts()[:4]) and rows.inside > 0 and columns.inside > 0:
             frames.insert(0, window(rows.before, columns.before, rows.inside, columns.inside, color="sky"))
         return frames
 
@@ -275,9 +280,9 @@ class GeometryExplorer(ChapterWidget):
         large, small = (f"{grid.shape[0]} × {grid.shape[1]}" for grid in (self.large, self.small))
         counts = self.show == controls.COUNTS
         if self.mode == TRANSPOSED:
-            notes = ("how many stamps land", "numbers that are kept") if counts else ("sums", "values")
-            return f"output before the crop, {large}: {notes[0]}", f"input, {small}: {notes[1]}"
-        notes = ("how often it is read", "taps on input") if counts else ("values", "means")
+            notes = ("stamps", "taps kept") if counts else ("sums", "values")
+            return f"uncropped output, {large}: {notes[0]}", f"input, {small}: {notes[1]}"
+        notes = ("times read", "real taps") if counts else ("values", "means")
         return f"padded input, {large}: {notes[0]}", f"output, {small}: {notes[1]}"
 
     def _dropped_bands(self) -> list[tuple[int, int, int, int]]:
