@@ -376,7 +376,7 @@ class View {
   frames() {
     const { windows, link } = this.get("windows", "link");
     const frames = [...windows];
-    const output = this.linked?.get("cursor") ?? [];
+    const output = (link.source && this.linked?.get("cursor")) || []; // the link may be gone before its source
     if (output.length === 2) {
       const [row, column] = output.map((at, axis) => at * link.stride[axis] - link.padding[axis]);
       frames.push({ ...link, row, column, height: link.kernel_size[0], width: link.kernel_size[1] });
