@@ -1,4 +1,4 @@
-"""Chapter 02 as a learner meets it: the geometry explorer by keyboard and pointer, and the kernels' numbers."""
+"""Chapter 02 as a learner meets it: the geometry explorer by keyboard and pointer, the kernels' numbers."""
 
 import numpy as np
 import pytest
