@@ -1,5 +1,8 @@
 """Programs as people hand them in: (drill, name of the mistake or None when right, source text)."""
 
+import drill_programs_ch02
+import drill_programs_ch03
+
 CONV2D = """
 def conv2d(x, w, b, stride):
     H, W, C = x.shape
@@ -199,9 +202,18 @@ def changed(source, old, new):
     return source.replace(old, new)
 
 
+CHAPTERS = (drill_programs_ch02, drill_programs_ch03)
+
 SUBMISSIONS = [
-    *((drill_id, None, source) for drill_id, source in RIGHT),
-    *((drill_id, mistake, changed(source, old, new)) for drill_id, source, mistake, old, new in SLIPS),
+    *(
+        (drill_id, None, source)
+        for drill_id, source in [*RIGHT, *(row for deck in CHAPTERS for row in deck.RIGHT)]
+    ),
+    *(
+        (drill_id, mistake, changed(source, old, new))
+        for drill_id, source, mistake, old, new in [*SLIPS, *(row for deck in CHAPTERS for row in deck.SLIPS)]
+    ),
+    *drill_programs_ch02.OTHERS,
     ("output-size-code", "ceil-for-floor", ROUNDS_UP),
     ("conv2d-vectorised", "loops-over-positions", LOOPS_IN_A_COMPREHENSION),
     ("conv2d-vectorised", "loops-over-positions", BIAS_AT_THE_END),

@@ -21,6 +21,13 @@ from cnnkit.figures.linear import (
 )
 from cnnkit.figures.matrices import draw_image, draw_matrix, format_number
 from cnnkit.figures.networks import draw_scores, draw_workflow
+from cnnkit.figures.pooling import (
+    draw_matrices,
+    draw_max_against_average,
+    draw_pooling_bench,
+    draw_shift_curves,
+    draw_signals,
+)
 from cnnkit.figures.show import show
 from cnnkit.figures.style import CMAPS, PALETTE, color_limits, png, use_style
 from cnnkit.figures.windows import (
@@ -51,11 +58,16 @@ __all__ = [
     "draw_image",
     "draw_kernel_lab",
     "draw_kernels",
+    "draw_matrices",
     "draw_matrix",
+    "draw_max_against_average",
     "draw_mixing",
     "draw_outer_product",
     "draw_padded",
+    "draw_pooling_bench",
     "draw_scores",
+    "draw_shift_curves",
+    "draw_signals",
     "draw_stamps",
     "draw_stepper",
     "draw_stride",
