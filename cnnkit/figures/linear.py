@@ -68,9 +68,9 @@ def draw_cost_bars(costs: dict[str, int], ax: Axes, *, unit: str, log: bool = Tr
 def draw_mixing(ax: Axes) -> None:
     """Draw which of four channels reach one output: standard, grouped, depthwise, pointwise."""
     kinds: Sequence[tuple[str, tuple[int, ...], bool]] = (
-        ("standard k×k", (0, 1, 2, 3), True),
-        ("grouped k×k, 2 groups", (0, 1), True),
-        ("depthwise k×k", (0,), True),
+        ("standard K×K", (0, 1, 2, 3), True),
+        ("grouped K×K, 2 groups", (0, 1), True),
+        ("depthwise K×K", (0,), True),
         ("pointwise 1×1", (0, 1, 2, 3), False),
     )
     for place, (name, channels, window) in enumerate(kinds):

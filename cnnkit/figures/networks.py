@@ -20,12 +20,15 @@ LONG_VECTOR = 16
 def draw_workflow(stages: Sequence[tuple[str, Array]], figure: FigureBase) -> None:
     """Draw what every stage of a network makes of one image, from left to right.
 
-    Each stage is (title, array): (H, W, 3) is a photograph, other (H, W, C) show their four strongest
-    channels, a long vector becomes a strip and a short one bars.
+    Each stage is (title, array): (H, W, 3) is a photograph, other (H, W, C) show the four channels that vary
+    most in the first such stage, a long vector becomes a strip and a short one bars.
     """
     panels = figure.subplots(1, len(stages))
+    first = next((values for _, values in stages if values.ndim == 3 and values.shape[2] > 3), None)
+    spread = np.zeros(1) if first is None else first.std(axis=(0, 1))
+    shown = np.argsort(-spread, kind="stable")[:4]
     for panel, (title, values) in zip(panels, stages, strict=True):
-        _draw_stage(panel, values)
+        _draw_stage(panel, values, shown)
         panel.set_title(f"{title}\n{' × '.join(map(str, values.shape))}", fontsize=9)
     for left, right in pairwise(panels):
         # Bars have labels on their left, which the arrow must not cross.
@@ -63,11 +66,11 @@ def draw_scores(
     ax.legend(loc="upper center", bbox_to_anchor=(0.5, 1.16), ncols=len(names))
 
 
-def _draw_stage(panel: Axes, values: Array) -> None:
+def _draw_stage(panel: Axes, values: Array, shown: Array) -> None:
     if values.ndim == 3 and values.shape[2] == 3:
         draw_image(values, panel)
     elif values.ndim == 3:
-        draw_image(_tile(values), panel, cmap="signed" if values.min() < 0 else "positive")
+        draw_image(_tile(values[..., shown]), panel, cmap="signed" if values.min() < 0 else "positive")
     elif len(values) > LONG_VECTOR:
         draw_image(values.reshape(-1, 1), panel, cmap="positive")
         panel.set_aspect("auto")
@@ -81,12 +84,11 @@ def _draw_stage(panel: Axes, values: Array) -> None:
 
 
 def _tile(maps: Array) -> Array:
-    """Return the four channels with the largest spread as one picture, NaN between them."""
-    strongest = np.argsort(-maps.std(axis=(0, 1)), kind="stable")[:4]
+    """Return up to four channels as one picture, two in a row, NaN between them."""
     height, width = maps.shape[:2]
     gap = max(1, height // 16)
     tiled = np.full((2 * height + gap, 2 * width + gap), np.nan)
-    for place, channel in enumerate(strongest):
+    for place in range(maps.shape[2]):
         top, left = (place // 2) * (height + gap), (place % 2) * (width + gap)
-        tiled[top : top + height, left : left + width] = maps[..., channel]
+        tiled[top : top + height, left : left + width] = maps[..., place]
     return tiled

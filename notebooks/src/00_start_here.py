@@ -32,9 +32,9 @@ from cnnkit.network import Sequential
 # - **Play** with the widgets by mouse or keyboard: Tab reaches every control, the arrow keys move it.
 # - **Drill** at the end of a section: type the answer, take hints one at a time, and rate how hard it was. The course
 #   remembers, and asks again when you are about to forget.
-# - **Say it aloud.** An interview is spoken. Answer first, unfold the model answer then.
+# - **Say it aloud.** An interview is spoken. Answer first, then unfold the model answer.
 #
-# Four kinds of boxes come back in every chapter:
+# Four kinds of boxes recur in the chapters:
 #
 # > [!INTERVIEW] What is asked, and how
 # > What interviewers want to hear, and the follow-up question.
@@ -51,7 +51,7 @@ from cnnkit.network import Sequential
 # %% [markdown]
 # ## Is this machine ready?
 #
-# The next cell looks at Python, the packages, the threads and the speed of the kernels. Each line says what to do when
+# The next cell looks at Python, the packages, the threads and the speed of the compiled code. Each line says what to do when
 # something is wrong. The same report comes from `python -m cnnkit doctor` in a terminal.
 
 # %% tags=["nbval-ignore-output"]
@@ -60,7 +60,7 @@ print(doctor.report())
 # %% [markdown]
 # ## The map, and where you are
 #
-# The table shows the chapters, the drills of each, and what your memory owes you today. Set the date of your interview with
+# The table shows the chapters, the drills of each, and which of them are due today. Set the date of your interview with
 # `python -m cnnkit drill --interview-date 2026-12-24` in a terminal, and all reviews are planned towards it.
 
 # %%
@@ -68,7 +68,7 @@ progress()
 
 # %% [markdown]
 # Read chapters 01 to 04 first: convolution, padding and stride, pooling, receptive field. Interviews begin there. Then
-# backpropagation and activations (05, 06), where they separate people. After that, pick what the job asks for:
+# backpropagation and activations (05, 06), where candidates differ most. After that, pick what the job asks for:
 # architectures (07), fast code (08), training (09), transfer learning (10), vision tasks (11), sequences (12); and
 # the mock interview (13) in the last week.
 #
@@ -78,23 +78,27 @@ progress()
 # something else?
 #
 # **Intuition.** In a dense layer every output looks at every pixel, through a weight of its own. In a convolutional layer an
-# output looks at a small window, and all outputs share one set of weights. Two assumptions about images stand behind it:
+# output looks at a small window, and all outputs of one *map* share one set of weights. Two assumptions about images stand behind it:
 #
 # - **locality**: what belongs together lies close together;
 # - **the same pattern can be anywhere**: an edge is an edge in every corner.
 #
-# **Predict.** One layer from a 64×64×3 photograph to 62×62×32 numbers. How many weights if it is dense? And as 32 filters of
-# 3×3?
+# Six words to begin with. A **weight** is a number that the network learns; a **bias** is one more, added to a sum; both are
+# **parameters**. A **filter** (or kernel) is a small grid of weights; sliding it over the image gives one **map** of numbers; one number of
+# a map, or one output of a dense layer, is a **unit**. The work is counted in **multiply-adds**: one product, added to a sum.
+#
+# **Predict.** One layer from a 64×64×3 photograph to 62×62×32 numbers (a 3×3 window fits 62 times into 64 cells). How many parameters
+# if it is dense? And as 32 filters of 3×3?
 
 # %%
 dense = shapes.count_dense_params(64 * 64 * 3, 62 * 62 * 32)
 shared = shapes.count_conv_params(3, 3, 32)
 costs = {"dense": dense, "convolution 3×3": shared}
-caption = f"Same input, same output: {dense:,} parameters when dense, {shared:,} as a convolution."
+caption = f"The same input and output shapes: {dense:,} parameters when dense, {shared:,} as a convolution."
 figures.show(figures.draw_cost_bars, costs, unit="parameters", caption=caption, size=(8, 1.7))
 
 # %% [markdown]
-# Fewer weights need less memory and less data. But is it only the number? No: the *assumption* is what helps, and there is an
+# Fewer weights need less memory and less data. But is it only a matter of size? No: the *assumption* is what helps, and there is an
 # experiment that shows it. Take small images of handwritten digits. Then shuffle the pixels of every image, all with the same
 # permutation. No information is lost: a dense network could learn to undo it. Only the neighbourhood is gone.
 
@@ -105,7 +109,8 @@ originals = list(images[:6])
 shuffled = list(experiments.shuffle_pixels(images[:6], shuffle))
 
 # %%
-caption = "Six digits: above as they are, below with all their pixels in one other order."
+moved = (np.arange(64) != shuffle).sum()
+caption = f"Six digits: above as they are, below with {moved} of their 64 pixels moved, all in the same way."
 digits = originals + shuffled
 figures.show(figures.draw_gallery, digits, [""] * 12, columns=6, caption=caption, size=(7, 2.5))
 
@@ -123,14 +128,15 @@ scores = {
     for order in ("original", "shuffled")
 }
 caption = (
-    "Every dot is a run on unseen digits, every line a mean. Shuffling costs the CNN its lead; "
-    "the dense network does not notice."
+    f"Each dot is one run from another random start, scored on {outcome.test_count:,} unseen digits; each line "
+    "is a mean. Shuffled, the CNN falls behind the dense network, which does not notice."
 )
 figures.show(figures.draw_scores, scores, ylabel="accuracy", limits=(0.8, 1), caption=caption)
 
 # %% [markdown]
-# The dense network treats all pixels alike, so it cannot even tell that they were moved. The CNN bets on neighbourhoods: where the
-# bet is right it wins with the same number of parameters, and where it is wrong it loses. This is what *inductive bias* means.
+# The dense network treats all pixels alike, so it cannot even tell that they were moved. The CNN bets on neighbourhoods. Where the bet is right, it
+# is ahead with the same number of parameters (by little, on images as small as these); where it is wrong, it falls behind: that loss is the
+# clear result. Such a built-in assumption is called an *inductive bias*.
 #
 # > [!INTERVIEW] Difference between a CNN and a traditional network?
 # > Name three things: **local connections** (a window, not the whole image), **shared weights** (one kernel for all positions) and
@@ -148,10 +154,11 @@ figures.show(figures.draw_scores, scores, ylabel="accuracy", limits=(0.8, 1), ca
 # | Layer | What it does | Chapter |
 # |---|---|---|
 # | convolution | small kernels look for patterns everywhere | 01, 02 |
-# | activation | bends the line: without it, many layers are no more than one | 06 |
+# | activation | ReLU, for example, sets negative numbers to 0; without it, many layers are no more than one linear layer | 06 |
 # | pooling | keeps the strongest or the mean of a neighbourhood, and shrinks the map | 03 |
 # | flatten | turns the last maps into one list, because a dense layer takes a list | here |
-# | fully connected | combines the features into scores, one for each class | here |
+# | fully connected | combines the features into scores; softmax turns them into probabilities, one for each class | here |
+# | batch normalisation | keeps the numbers between layers in a steady range; absent from this small network | 09 |
 # | dropout | switches units off at random while training, against overfitting | 09 |
 #
 # This is the small network of many tutorials, typed almost as it would be in Keras:
@@ -173,7 +180,7 @@ model = Sequential(
 
 # %% [markdown]
 # We send a cup of coffee through it. Its weights are still random: nothing has been trained, so the scores at the end mean
-# nothing yet. Edges appear in the first maps all the same, because even a random small kernel compares neighbours.
+# nothing yet. The cup stays recognisable all the same, because every number of a map depends on its own small window only.
 
 # %%
 photo = data.photo("coffee", size=64)
@@ -188,13 +195,15 @@ stages += [("flatten", "flatten"), ("fully connected", "dense/relu"), ("output",
 
 # %%
 caption = (
-    "Four of the 32 maps are shown. ReLU cuts off the negative half, pooling halves height and width, "
-    "flatten makes a list of 12,544 numbers of the last maps."
+    "The same 4 of 32 maps in each column. ReLU sets negative values to 0; pooling halves height and width. "
+    "The second convolution and pooling are left out: they leave 14×14×64, a list of 12,544 after flatten."
 )
 steps = [(title, inside[key]) for title, key in stages]
 figures.show(figures.draw_workflow, steps, caption=caption, size=(9.5, 2.3))
 
 # %% [markdown]
+# On the way from input to output the maps shrink in height and width, and their number grows: fewer places, more kinds of features.
+#
 # Trained networks build a **hierarchy**: the first layer finds edges and blobs of colour, the next ones corners and textures, deeper
 # ones parts (an eye, a wheel), the last ones whole objects. Nobody tells them to. Each layer sees the maps of the layer before
 # and so combines simple things into less simple ones; and the deeper a unit sits, the larger the part of the photograph that it
@@ -238,19 +247,29 @@ print(f"with global average pooling: {slim:,} parameters, {total / slim:.0f} tim
 # > Heavy in *work*, yes: they run at every position. In *parameters* the dense layers weigh most, in this network and in AlexNet and
 # > VGG. Ask which of the two is meant.
 #
-# **Flatten** stands between the last map and the first dense layer. How many dense layers may follow? Any number, also none: with
+# **Flatten** stands between the last map and the first dense layer. How many dense layers may follow? Any number, including none: with
 # global average pooling the scores come straight from the maps.
 
 # %%
 names = ["first convolution", "second convolution", "first dense", "second dense"]
 counts = [layer.count_params() for layer in model.layers if layer.params]
-work = [shapes.count_conv_macs(62, 3, 3, 32), shapes.count_conv_macs(29, 3, 32, 64), 12_544 * 128]
-caption = (
-    f"The work is elsewhere: {work[0]:,} and {work[1]:,} multiply-adds in the convolutions, "
-    f"{work[2]:,} in the first dense layer."
-)
 parts = dict(zip(names, counts))
-figures.show(figures.draw_cost_bars, parts, unit="parameters", log=False, caption=caption, size=(8, 2.4))
+caption = f"Parameters: {counts[2]:,} of {sum(counts):,} in the first dense layer."
+figures.show(figures.draw_cost_bars, parts, unit="parameters", log=False, caption=caption, size=(8, 2.2))
+
+# %% [markdown]
+# The work is distributed the other way round:
+
+# %%
+work = [
+    shapes.count_conv_macs(62, 3, 3, 32),
+    shapes.count_conv_macs(29, 3, 32, 64),
+    shapes.count_dense_macs(14 * 14 * 64, 128),
+    shapes.count_dense_macs(128, 10),
+]
+caption = f"Multiply-adds for one photograph: {work[0] + work[1]:,} of {sum(work):,} in the convolutions."
+parts = dict(zip(names, work))
+figures.show(figures.draw_cost_bars, parts, unit="multiply-adds", log=False, caption=caption, size=(8, 2.2))
 
 # %% [markdown]
 # ## What they are used for
@@ -261,11 +280,11 @@ figures.show(figures.draw_cost_bars, parts, unit="parameters", log=False, captio
 # |---|---|---|
 # | tumour detection, X-ray reading | classification, segmentation | probability of each finding; a class for each pixel |
 # | driving: cars, people, lanes | detection, segmentation | boxes with classes and scores; a mask of the lane |
-# | face recognition | embedding | a vector; two faces are compared by distance |
+# | face recognition | embedding | a vector (an *embedding*); two faces are compared by distance |
 # | satellite images | classification, segmentation | land use of a tile, or of each pixel |
 # | defect inspection in a factory | classification, segmentation | good or defect, and where |
 # | reading text in photographs | sequence | a string of characters |
-# | speech, audio, text | 1-D convolution (chapter 12) | a label, or one for each step |
+# | speech, audio, text | classification, tagging (1-D convolution, chapter 12) | a label, or one for each step |
 #
 # What they share: patterns that are local and can occur anywhere on a regular grid, in one dimension (sound, text, ECG, DNA),
 # two (images, spectrograms, game boards) or three (CT volumes, video).
@@ -277,13 +296,14 @@ figures.show(figures.draw_cost_bars, parts, unit="parameters", log=False, captio
 # 1. Many layers and little data: the network learns the training set by heart (**overfitting**).
 # 2. Inputs that were never **normalised**: training crawls or explodes.
 # 3. **Kernel size and stride** chosen without asking what a unit then sees, and what is skipped.
-# 4. No **regularisation**: no dropout, no weight decay, no augmentation, no early stopping.
+# 4. No **regularisation**: nothing against overfitting, such as dropout, penalties on large weights, more varied training images, or
+#    stopping in time.
 # 5. Starting **from scratch** where a pretrained network was available (chapter 10).
 #
 # > [!SAY] What is a CNN?
 # > A neural network for data on a grid. Its layers slide small kernels over the input, so every unit sees a small window and all positions
 # > share the same weights: few parameters, and a pattern is found wherever it is. Activations make it non-linear, pooling or strides shrink
-# > the maps, so deeper layers see more and combine edges to textures, parts and objects. At the end a small classifier turns the
+# > the maps, so deeper layers see more and combine edges into textures, parts and objects. At the end a small classifier turns the
 # > last maps into scores. It is trained end to end by backpropagation, kernels included.
 #
 # ## Recap
@@ -292,8 +312,8 @@ figures.show(figures.draw_cost_bars, parts, unit="parameters", log=False, captio
 #
 # 1. A CNN assumes that neighbours belong together and that a pattern may be anywhere. Shuffle the pixels, and its lead is gone.
 # 2. Convolution, activation, pooling, repeated; then flatten or global pooling; then the classifier.
-# 3. Weight sharing makes parameters independent of the image's size.
-# 4. Parameters sit in dense layers, work in convolutions.
+# 3. Weight sharing makes the parameter count of a convolution independent of the image size.
+# 4. In classic networks the parameters sit in the dense layers and the work in the convolutions.
 # 5. The output follows the task: a class, boxes, a mask, a vector, a sequence.
 #
 # | Formula | |

@@ -19,6 +19,8 @@
 # a guess that turns out wrong is remembered far longer than a sentence that was only read.
 
 # %%
+import timeit
+
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
@@ -32,9 +34,9 @@ from cnnkit.widgets import KernelLab, Stepper
 #
 # **Question.** A photograph is a grid of numbers. How does a network find a vertical edge in it, wherever that edge is?
 #
-# **Intuition.** Cut a small hole into a card and lay it on the grid. Through the hole you see a *window* of 3×3 numbers.
-# Write nine *weights* on the card, multiply each number by the weight above it and add everything up: one window gives
-# one number. Then move the card by one cell and do the same again. The card is called the **kernel** (or filter), the
+# **Intuition.** Take a transparent card of 3×3 cells, write a *weight* into each, and lay it on the grid. It covers a
+# *window* of 3×3 numbers. Multiply each number by the weight above it and add everything up: one window gives one number.
+# Then move the card by one cell and do the same again. The card is called the **kernel** (or filter), the
 # grid of results is called the **feature map**.
 
 # %%
@@ -53,7 +55,8 @@ w = np.array([[1, 0, -1], [1, 0, -1], [1, 0, -1.0]])
 print(explain.window_sum(x, w, 0, 0))
 
 # %% [markdown]
-# **Formula.** With $i, j$ for the position in the output and $m, n$ for the position in the kernel:
+# **Formula.** With $i, j$ for the position in the output and $m, n$ for the position in the kernel, rows and columns
+# counted from 0:
 #
 # $$y_{i,j} \;=\; \sum_{m=0}^{K_H-1} \sum_{n=0}^{K_W-1} x_{i+m,\; j+n} \cdot w_{m,n} \;+\; b$$
 #
@@ -101,8 +104,8 @@ print("windows:", windows.shape, "- both agree:", np.array_equal(correlate(x, w)
 Stepper()
 
 # %% [markdown]
-# > [!MISTAKE] The kernel is multiplied cell by cell
-# > It is not a matrix product. `window * w` and then one sum over everything; `window @ w` is something else.
+# > [!MISTAKE] `window @ w`
+# > The kernel is multiplied cell by cell: `(window * w).sum()`. A matrix product is something else.
 
 # %%
 drill("correlation-by-hand")
@@ -120,7 +123,8 @@ drill("correlation-by-hand")
 # **Intuition.** A convolution first turns the kernel upside down *and* left to right (a rotation by 180°), then does the
 # same as above. Let a single bright pixel show the difference.
 #
-# **Predict.** The kernel holds 1 to 9 in reading order. In which order do they come out around the pixel?
+# **Predict.** The kernel holds 1 to 9 in reading order. In which order do they come out around the pixel, in
+# cross-correlation, and in convolution?
 
 # %%
 impulse = np.zeros((5, 5))
@@ -138,7 +142,7 @@ panels = (impulse, count, correlated, convolved)
 figures.show(figures.draw_flip, *panels, caption=caption, size=(9, 2.6))
 
 # %% [markdown]
-# **Formula.** The convolution runs through the input in the opposite direction:
+# **Formula.** The convolution runs through the input in the opposite direction ($x$ is 0 outside the image):
 #
 # $$(x * w)_{i,j} = \sum_m \sum_n x_{i-m,\; j-n} \cdot w_{m,n}
 # \qquad\text{against}\qquad (x \star w)_{i,j} = \sum_m \sum_n x_{i+m,\; j+n} \cdot w_{m,n}$$
@@ -153,8 +157,8 @@ print("flip first:  ", np.correlate(signal, taps[::-1], "valid"))
 
 # %% [markdown]
 # Why does deep learning not care? The weights are *learned*. If the layer flipped its kernels, training would find the
-# flipped weights and the network would compute exactly the same. What is lost is algebra: convolution is commutative and
-# associative ($x * w = w * x$), cross-correlation is not.
+# flipped weights and the network would compute exactly the same. What is lost is algebra: convolution is commutative ($x * w = w * x$) and
+# associative ($(x * v) * w = x * (v * w)$), cross-correlation is neither.
 #
 # > [!FRAMEWORKS] Who flips?
 # > PyTorch, Keras, TensorFlow, ONNX and OpenCV's `filter2D` do not flip. `scipy.signal.convolve` and `numpy.convolve` do.
@@ -165,7 +169,7 @@ print("flip first:  ", np.correlate(signal, taps[::-1], "valid"))
 # > Strictly no: frameworks compute a cross-correlation, because they do not flip the kernel. Since the weights are
 # > learned, the flip would only store the same weights in another order, so the name stuck. I have to remember it
 # > when I port fixed kernels, and in backpropagation: there the gradient with respect to the input
-# > *is* a convolution with the flipped kernel.
+# > is a true convolution, that is, a cross-correlation with the flipped kernel.
 
 # %%
 drill("convolution-by-hand")
@@ -173,7 +177,7 @@ drill("convolution-by-hand")
 # %% [markdown]
 # ## Padding, stride and the output size
 #
-# **Question.** A 3×3 window fits into 5 cells at three places only. What if the output should be as large as the input?
+# **Question.** Along one axis, a window of 3 cells fits into 5 cells at three places only. What if the output should be as large as the input?
 # Or much smaller?
 #
 # **Padding** puts $p$ zeros around the input, so that the window may hang over the edge. **Stride** $s$ moves the window
@@ -209,7 +213,7 @@ print(
 
 # %% [markdown]
 # Height and width never mix. An 8×8 input, kernel (3, 5), padding (0, 1), stride (3, 4): height
-# $\lfloor (8-3)/3 \rfloor + 1 = 2$, width $\lfloor (8+2-5)/4 \rfloor + 1 = 2$. One shape from the kernels, to be sure:
+# $\lfloor (8-3)/3 \rfloor + 1 = 2$, width $\lfloor (8+2-5)/4 \rfloor + 1 = 2$. One shape from the library, to be sure:
 
 # %%
 loops.conv2d(np.ones((8, 8, 1)), np.ones((3, 5, 1, 1)), stride=(3, 4), padding=(0, 1)).shape
@@ -217,11 +221,12 @@ loops.conv2d(np.ones((8, 8, 1)), np.ones((3, 5, 1, 1)), stride=(3, 4), padding=(
 # %% [markdown]
 # > [!MISTAKE] Rounding up, or forgetting the + 1
 # > The division rounds *down*, and the + 1 counts the first window. 'Valid' padding shrinks an axis by $K-1$ only at
-# > stride 1 and dilation 1, and 'same' padding is $(K-1)/2$ only for odd $K$ at stride 1.
+# > stride 1 and dilation 1, and 'same' padding is $d(K-1)/2$ on each side only for odd $K$ at stride 1.
 #
-# Why dilate at all? A 3-tap kernel with dilation 4 sees 9 cells with three weights: a wider view with no pooling, no
-# stride and no further parameters. Segmentation (DeepLab) and audio (WaveNet) live on it. The price are blind cells
-# between the taps; equal rates in a row leave a *grid* of cells that no output ever reads.
+# Why dilate at all? A 3-tap kernel with dilation 4 spans 9 cells and reads three of them: a wider view at full resolution,
+# with no pooling, no stride and no further parameters. Segmentation (DeepLab) and audio (WaveNet) live on it. The price is the
+# gaps between the taps: with equal rates in a row, each output reads only a coarse grid of cells, and its neighbour reads another
+# (*gridding*).
 
 # %%
 drill("conv-output-size")
@@ -231,8 +236,8 @@ drill("conv-output-size")
 #
 # **Question.** A colour photograph has three numbers in every cell. How many weights does a 3×3 filter have then?
 #
-# **Intuition.** The kernel becomes a small *block*: 3×3 cells deep through all channels, 27 weights. The window is a block
-# too. Multiply block by block, add *everything* up: still one number. The filter slides along height and width only,
+# **Intuition.** The kernel becomes a small *block*: 3×3 cells, as deep as the input has channels, 27 weights here. The window is
+# a block too. Multiply cell by cell, add *everything* up: still one number. The filter slides along height and width only,
 # never along the channels, and that is why it must be exactly as deep as its input.
 
 # %%
@@ -244,12 +249,13 @@ bias = 0.5
 total = (patch * block).sum() + bias
 
 # %%
-caption = f"One partial sum for each channel, and the bias: {total:.2f}, one number of the feature map."
+caption = f"Three partial sums (of the unrounded values) and the bias: {total:.2f}, one number of the map."
 figures.show(figures.draw_channel_sums, patch, block, bias, caption=caption, size=(6, 6))
 
 # %% [markdown]
 # One filter gives one feature map. A layer has $C_\text{out}$ filters side by side, so its output has $C_\text{out}$
-# channels: *the number of filters is the depth of the output, the depth of each filter is the depth of the input.*
+# channels: *the number of filters is the depth of the output, the depth of each filter is the depth of the input.* The stacked
+# maps are the input of the next layer, whose filters are as deep as the stack.
 #
 # **Formula.** The one that the rest of the course uses, with stride $s$, dilation $d$ and the padded input $\tilde{x}$:
 #
@@ -260,7 +266,7 @@ figures.show(figures.draw_channel_sums, patch, block, bias, caption=caption, siz
 # the filters from 1 in one line and from 0 in the next.) The library has this formula three times under one name. Put
 # `??` behind a name in a cell of your own to read it:
 #
-# - `loops.conv2d`: the formula as Python loops, the oracle;
+# - `loops.conv2d`: the formula as Python loops, the slow version that checks the others;
 # - `vectorized.conv2d`: windows and one tensor product, what you show in an interview;
 # - `parallel.conv2d`: compiled loops on all cores, what the widgets run.
 
@@ -280,8 +286,8 @@ print("largest difference below 1e-12:", max(np.abs(r - results[0]).max() for r 
 # > [!FRAMEWORKS] Two layouts
 # > This course, TensorFlow and Keras keep images as **NHWC** (batch, height, width, channels) and weights as **HWIO**
 # > (`w[m, n, c, k]`). PyTorch and ONNX keep **NCHW** and **OIHW**: input `(N, C_in, H, W)`, weight
-# > `(C_out, C_in / groups, K_H, K_W)`, bias `(C_out,)`. `cnnkit.layout` converts; an axis in the wrong place is the most
-# > common bug of all when weights move between frameworks.
+# > `(C_out, C_in / groups, K_H, K_W)` (groups: section *1×1, grouped and depthwise-separable*), bias `(C_out,)`. `cnnkit.layout` converts; an axis in the wrong place is a very
+# > common bug when weights move between frameworks.
 
 # %%
 print("HWIO", filters.shape, "-> OIHW", layout.hwio_to_oihw(filters).shape)
@@ -301,7 +307,7 @@ drill("multi-channel-sum")
 #
 # - **Parameters** are stored once, because every position uses the same weights (*weight sharing*):
 #   $\;C_\text{out} \cdot (K_H K_W C_\text{in} + 1)$. The + 1 is the bias of each filter. Height, width, stride and padding
-#   do not appear.
+#   do not appear. (A layer that is followed by batch normalisation drops its bias: the normalisation brings a shift of its own.)
 # - **Multiply-adds** (MACs) are paid at every output position: $\;H_\text{out} W_\text{out} \cdot C_\text{out} \cdot
 #   K_H K_W C_\text{in}$. With $g$ groups, divide $C_\text{in}$ by $g$ in both.
 #
@@ -314,7 +320,8 @@ print(f"MACs       {shapes.count_conv_macs(29, 7, 16, 32):,}")
 
 # %% [markdown]
 # A dense layer between the same two volumes has one weight for *every pair* of an input and an output cell:
-# $(HWC_\text{in} + 1) \cdot H'W'C_\text{out}$. Already one neuron on a 224×224×3 photograph needs 150,528 weights. Compare
+# $(HWC_\text{in} + 1) \cdot H'W'C_\text{out}$. A single unit (one output number, also called a neuron) on
+# a 224×224×3 photograph already needs 150,528 weights. Compare
 # the first layer of VGG-16, which maps 224×224×3 to 224×224×64:
 
 # %%
@@ -328,8 +335,8 @@ figures.show(figures.draw_cost_bars, costs, unit="parameters", caption=caption, 
 # What weight sharing buys: less memory, less to overfit, and one detector that works everywhere (next section). What it
 # costs: the layer cannot treat one place differently from another.
 #
-# AlexNet's first layer is a favourite: 227×227×3 in, 96 filters of 11×11, stride 4. Its output is 55×55×96 = 290,400 units;
-# it has 34,848 weights and 96 biases, and **105,415,200 connections**. In that network, as in most classic ones, the
+# AlexNet's first layer is a favourite: 227×227×3 in, 96 filters of 11×11, stride 4. Its output is 55×55×96 = 290,400 units; it
+# has 34,848 weights and 96 biases, and **105,415,200 connections** (one for each multiply-add). In that network, as in most classic ones, the
 # weights live in the dense layers and the work is done in the convolutions.
 
 # %%
@@ -359,7 +366,8 @@ drill("conv-macs")
 # - **equivariant**: $f(Tx) = T f(x)$. Shift the input, and the output shifts along.
 # - **invariant**: $f(Tx) = f(x)$. Shift the input, and the output does not change at all.
 #
-# **Predict.** We shift the cameraman by 40 pixels down and 60 to the right and look for vertical edges. Which is it?
+# **Predict.** We shift the photographer by 40 pixels down and 60 to the right and look for vertical edges. Which is it? (What leaves
+# on one side comes back on the other; the comparison keeps away from that seam and from the border.)
 
 # %%
 camera = data.photo("camera", mode="gray")
@@ -377,7 +385,7 @@ print(f"f(Tx) against f(x): {np.abs(edges_moved - edges)[inside].max():.2f}")
 # %%
 pictures = [camera, edges, moved, edges_moved]
 names, cmaps = ["x", "f(x)", "shifted: Tx", "f(Tx) = T f(x)"], ["gray", "signed"] * 2
-caption = "The map of the shifted photograph is the shifted map: equivariance, not invariance."
+caption = "Shifted by 40 down and 60 right, the photograph takes its map along: equivariance, not invariance."
 figures.show(figures.draw_gallery, pictures, names, cmaps=cmaps, caption=caption, size=(9, 2.6))
 
 # %% [markdown]
@@ -397,12 +405,12 @@ halved = strided_edges(camera)
 for shift in (1, 2):
     after = strided_edges(np.roll(camera, shift, axis=1))
     gaps = [np.abs(np.roll(halved, step, axis=1) - after)[:, 5:-5].max() for step in (0, 1)]
-    print(f"shifted by {shift}: the closest shift of the strided map differs by {min(gaps):.2f}")
+    print(f"shifted by {shift}: the best-matching shift still differs by up to {min(gaps):.2f}")
 
 # %% [markdown]
 # - **Other movements.** A convolution is equivariant to *translation* only, not to rotation, scaling or mirroring. A kernel
-#   that likes vertical edges does not answer to the same edge turned by 90°: transposing the image moves the answer to the
-#   transposed kernel.
+#   for vertical edges does not answer to the same edge laid flat. Transposing the image shows it: the answer now comes from
+#   the transposed kernel.
 
 # %%
 turned = parallel.conv2d(camera.T[..., None], sobel, padding="same")[..., 0]
@@ -417,8 +425,12 @@ print("= transposed answer of the transposed kernel:", np.allclose(turned, other
 # remainder. It is only ever approximate; chapter 03 measures how much.
 #
 # And when is it unwanted? When the place carries the meaning: the left and the right lung, the sky above the road, a
-# field on a form, a square of a chess board. Remedies: extra channels that hold the coordinates, locally connected
-# layers, positional encodings, or a head that still sees the map instead of its average.
+# field on a form, a square of a chess board. Remedies: extra channels that hold the coordinates of each pixel, layers without weight sharing
+# (*locally connected*), or a classifier that still sees the whole map instead of its average.
+#
+# A small exercise in all this: the kernel $[1, -1]$ on an image with a *diagonal* edge. It answers all along the edge, because the
+# brightness changes from left to right there. Transpose the image, and the mirrored diagonal answers just as well. Transpose the
+# *kernel*, and it measures the change from top to bottom, which a diagonal edge has too; only a vertical edge would now stay silent.
 #
 # > [!SAY] Is a CNN translation invariant?
 # > A convolutional layer is translation *equivariant*: shift the input and the feature map shifts along, because the same
@@ -442,11 +454,13 @@ caption = (
 figures.show(figures.draw_kernels, shown, caption=caption, size=(9, 5))
 
 # %% [markdown]
-# Two sums tell you most about a kernel. If its weights **sum to 1**, flat regions keep their value: it is a blur (all
-# positive) or a sharpening (a blur subtracted from twice the image). If they **sum to 0**, flat regions give 0: it looks for
-# change. A top edge, dark above and bright below, is found by $[[-1,-1,-1],[0,0,0],[1,1,1]]$.
+# Two sums tell you most about a kernel. If its weights **sum to 1**, flat regions keep their value: a blur (all
+# positive), a sharpening (the image plus a multiple of *image minus blur*) or an emboss. If they **sum to 0**, flat regions give 0: it
+# looks for change. Sobel answers to a slope in one direction, with plus where the right side (or the lower one) is brighter, opposite
+# to our first kernel; the Laplacian to a bend in any direction; Gabor, a striped patch under a Gaussian bell, to stripes of its own
+# width and direction. A top edge, dark above and bright below, is found by $[[-1,-1,-1],[0,0,0],[1,1,1]]$.
 #
-# **Predict.** Which of the kernels above will show the cameraman's tripod best? Which will make the grass noisy?
+# **Predict.** Which of the kernels above will show the tripod best? Which will make the grass noisy?
 
 # %%
 chosen = ["Gaussian blur", "sharpen", "Sobel x", "Sobel y", "Laplacian", "emboss", "Gabor"]
@@ -456,8 +470,8 @@ kinds = ["gray", "gray", "signed", "signed", "signed", "gray", "signed"]
 
 # %%
 caption = (
-    "Blue is negative, orange positive. Sobel x shows the upright legs of the tripod, Sobel y the "
-    "roofs and the horizon."
+    "Blue is negative, orange positive. The 3 kernels that amplify differences (sharpen, Laplacian, "
+    "emboss) roughen the grass. Lines along the border are false edges: zeros look like a black frame."
 )
 pictures = [camera, *(m.clip(0, 1) if kind == "gray" else m for m, kind in zip(maps, kinds))]
 names, cmaps = ["photograph", *chosen], ["gray", *kinds]
@@ -465,8 +479,8 @@ figures.show(figures.draw_gallery, pictures, names, cmaps=cmaps, caption=caption
 
 # %% [markdown]
 # **Play.** Edit any kernel, pick a preset, load a photo of your own, and point at a pixel of the result to see its window
-# and its products. Find out: what do you see if you multiply all weights by −1? If you add 1 to the middle of the
-# Laplacian? If you turn a Gabor kernel by 45°?
+# and its products. Find out: what do you see if you multiply all weights by −1? If you multiply the Laplacian by −1 and
+# then add 1 to its middle? If you turn a Gabor kernel by 45°?
 
 # %%
 KernelLab()
@@ -493,15 +507,15 @@ caption = "Sobel x: a small blur down the column times a difference along the ro
 figures.show(figures.draw_outer_product, column, row, caption=caption, size=(6, 2.2))
 
 # %% [markdown]
-# **Proof**, on the small example from above: one pass with the row, one with the column, against the square kernel.
+# **Check**, on the small example from above: one pass with the row, one with the column, against the square kernel.
 
 # %%
 two_passes = correlate(correlate(x, row[None, :]), column[:, None])
 print("same result:", np.array_equal(two_passes, correlate(x, np.outer(column, row))))
 
 # %% [markdown]
-# Which kernels can be split? Those of **rank 1**: all rows are multiples of one row. The singular value decomposition tells,
-# and when the rank is $r$ it gives $r$ pairs of passes.
+# Which kernels can be split? Those of **rank 1**: all rows are multiples of one row. The singular value decomposition tells you the
+# rank, and it gives one pair of passes for each. (For a 3×3 kernel of rank 2 that saves nothing: 2 · 2 · 3 = 12 weights instead of 9.)
 
 # %%
 for name, kernel in famous_kernels.PRESETS.items():
@@ -509,10 +523,17 @@ for name, kernel in famous_kernels.PRESETS.items():
 
 # %% [markdown]
 # **Stacking is the same idea in reverse.** Two convolutions with nothing between them are *one* convolution: its kernel is the
-# convolution of the two, of size $K_1 + K_2 - 1$ at stride 1 (with channels, summed over the middle ones). Two 3×3 layers see
-# 5×5. This is why a network needs an activation between its layers: without it, depth adds nothing.
+# convolution of the two, of size $K_1 + K_2 - 1$ at stride 1 (with channels, summed over the middle ones). Two 3×3 layers
+# see 5×5. In one dimension, for two kernels $w$ and $v$:
 #
-# The converse is false: a 5×5 kernel has 25 free numbers, two 3×3 kernels only 18, so most 5×5 kernels cannot be split.
+# $$\sum_n v_n \Big(\sum_m w_m\, x_{i+n+m}\Big) = \sum_r \Big(\sum_m w_m\, v_{r-m}\Big)\, x_{i+r}
+# \qquad r = m + n = 0 \ldots K_1 + K_2 - 2$$
+#
+# The inner sum is one new kernel, the *convolution* of the two. However many such layers are stacked, they remain one linear map, and a
+# classifier on top can only draw straight boundaries. An activation between the layers is what lets depth describe curved ones.
+#
+# The converse is false: with one channel in the middle, two 3×3 kernels have at most 18 free numbers and a 5×5 kernel has 25, so most
+# 5×5 kernels cannot be split.
 
 # %%
 first, second = rng.normal(size=(3, 3)), rng.normal(size=(3, 3))
@@ -542,8 +563,8 @@ print("same result:", np.array_equal(matrix @ small_x.ravel(), result.ravel()))
 
 # %%
 caption = (
-    "Four weights, each four times: every row is the row above, moved along. The other "
-    f"{(matrix == 0).sum()} of the {matrix.size} entries are zero."
+    "Each row holds the four weights, moved by one cell, or by two where the window starts a new line. "
+    f"The other {(matrix == 0).sum()} of the {matrix.size} entries are zero."
 )
 figures.show(figures.draw_toeplitz, matrix, small_x, result, caption=caption, size=(7.5, 4))
 
@@ -551,13 +572,17 @@ figures.show(figures.draw_toeplitz, matrix, small_x, result, caption=caption, si
 # Two constraints turn the dense layer into the convolution:
 #
 # 1. **Locality**: an output may see its window only, so most entries are forced to zero (the matrix is *banded*).
-# 2. **Weight sharing**: the remaining entries are tied, so each diagonal repeats (a doubly block *Toeplitz* matrix).
+# 2. **Weight sharing**: the remaining entries are tied. Within each block and from block to block the diagonals repeat (a *doubly block
+#    Toeplitz* matrix).
 #
-# So yes: every convolution is a dense layer with a sparse, tied matrix; the converse is false. And no, this is not how it is
+# So yes: every convolution is a dense layer with a sparse, tied matrix; the converse is false. A dense layer of this shape has 36 free
+# weights, the convolution 4. In one dimension, $x = [2,1,3,0,4,2]$ and $w = [1,0,-1]$ give $[-1,1,-1,-2]$: a 4×6 matrix with 3 distinct
+# weights instead of 24. And no, this is not how it is
 # computed: for a 224×224 photograph the matrix would have $50{,}176^2$ entries for a single channel, nearly all of them zero.
 #
 # The transposed matrix is useful, though. It carries gradients backwards (chapter 05), and as a layer it is called a
-# *transposed convolution*: from 4 numbers back to 9. It restores the shape, not the values, since $W^\top W \ne I$:
+# *transposed convolution*: from 4 numbers back to 9. It restores the shape, not the values: with
+# $T$ for the 4×9 matrix, $y = Tx$, and going back gives $T^\top T x$, where $T^\top T$ is not the identity.
 
 # %%
 back = loops.conv2d_transpose(result[..., None], small_w[..., None, None])[..., 0]
@@ -570,7 +595,7 @@ drill("toeplitz-shape")
 # %% [markdown]
 # ## im2col: how it is really computed
 #
-# **Question.** Processors are best at one thing: multiplying large dense matrices. How do we turn a convolution into that,
+# **Question.** Nothing keeps a processor as busy as the product of two large dense matrices. How do we turn a convolution into one,
 # without the zeros?
 #
 # **Intuition.** Write every window as a row. A layer is then (windows) × (weights): one matrix product for all positions
@@ -593,13 +618,24 @@ wanted = loops.conv2d(images, filters, biases)
 print("im2col", rows.shape, "- same result:", np.allclose(flat.reshape(wanted.shape), wanted))
 
 # %% [markdown]
-# The price is memory: at stride 1 every input number is copied $K_H K_W$ times, nine times for 3×3. `sliding_window_view`
-# postpones the copy until the product; real libraries build the rows in small pieces that stay in cache (*implicit GEMM*)
-# or use kernels that never build them. What is gained, on your machine, now:
+# The number of multiply-adds is the same as before. It is fast because one tuned matrix product (the *GEMM* routine of a BLAS library)
+# replaces Python loops. The price is memory: at stride 1 nearly every input number is copied $K_H K_W$ times, nine times for 3×3.
+# `sliding_window_view` postpones the copy until the product; real libraries build the rows in small pieces that stay in cache
+# (*implicit GEMM*) or use kernels that never build them. This is the whole function to write on a whiteboard:
+
+
+# %%
+def conv2d(x, w, b):
+    windows = sliding_window_view(x, w.shape[:2], axis=(0, 1))
+    return np.einsum("ijcmn,mnck->ijk", windows, w, optimize=True) + b
+
+
+print("same result:", np.allclose(conv2d(images[0], filters, biases), wanted[0]))
+
+# %% [markdown]
+# And what is gained, on your machine, now:
 
 # %% tags=["nbval-ignore-output"]
-import timeit
-
 sample, bank = rng.normal(size=(32, 32, 3)), rng.normal(size=(3, 3, 3, 8))
 slow = timeit.timeit(lambda: loops.conv2d(sample, bank), number=1)
 fast = min(timeit.repeat(lambda: vectorized.conv2d(sample, bank), number=1, repeat=5))
@@ -607,9 +643,11 @@ print(f"loops take {slow / fast:,.0f} times as long as one matrix product")
 
 # %% [markdown]
 # > [!MISTAKE] Bugs that hand-written versions have
-# > No floor in the output size. Height and width swapped (square tests hide it: test 5×7 with a 3×2 kernel). NCHW mixed up
+# > An output size without the floor, or off by one. Height and width swapped (square tests hide it: test 5×7 with a 3×2 kernel). NCHW mixed up
 # > with NHWC in the reshape. The bias added along the wrong axis. Padding on the channel axis. The input changed in place.
-# > Catch them with the four loops as an oracle, on small odd shapes, with stride 2, and with a gradient check.
+# > im2col of a whole batch that does not
+# > fit into memory; float64 by accident, at half the speed. Catch them with the plain loops as the reference, on small odd shapes, with
+# > stride 2, and with a gradient check (chapter 05).
 
 # %%
 drill("conv2d-loops")
@@ -618,25 +656,25 @@ drill("conv2d-loops")
 drill("conv2d-vectorised")
 
 # %% [markdown]
-# ## 1x1, grouped and depthwise-separable
+# ## 1×1, grouped and depthwise-separable
 #
 # **Question.** A layer mixes neighbouring *cells* and it mixes *channels*. Must one operation do both?
 #
 # - **1×1 convolution**: mixes channels only. At each pixel it is a small dense layer, the same one everywhere. It changes the
-#   number of channels cheaply (bottlenecks in Inception and ResNet) and adds a non-linearity when an activation follows.
-# - **Grouped**: the channels are split into $g$ groups that never meet; weights and work fall by $g$.
-# - **Depthwise**: $g = C_\text{in}$. Every channel has its own k×k kernel, nothing is mixed across channels.
+#   number of channels cheaply (a *bottleneck* reduces them before an expensive layer, as in Inception and ResNet) and adds a non-linearity when an activation follows.
+# - **Grouped**: the channels are split into $g$ groups that never meet; weights and work fall by a factor of $g$.
+# - **Depthwise**: $g = C_\text{in}$. Every channel has its own K×K kernel, nothing is mixed across channels.
 # - **Depthwise-separable**: depthwise for space, then 1×1 ("pointwise") for channels.
 
 # %%
 caption = (
-    "What one output reads. Standard: a window in all channels. Depthwise: a window in one. "
-    "Pointwise: one cell in all."
+    "What one output reads. Standard: a window in all 4 channels. Grouped: a window in the 2 of its group. "
+    "Depthwise: a window in one. Pointwise: one cell in all 4."
 )
 figures.show(figures.draw_mixing, caption=caption, size=(9, 4))
 
 # %% [markdown]
-# **Proof** that a 1×1 convolution is a dense layer at each pixel, and that a depthwise one treats each channel alone:
+# **Check** that a 1×1 convolution is a dense layer at each pixel, and that a depthwise one treats each channel alone:
 
 # %%
 pixels, mixer = rng.normal(size=(6, 5, 4)), rng.normal(size=(1, 1, 4, 7))
@@ -646,12 +684,12 @@ print("1×1 = dense per pixel:", np.allclose(loops.conv2d(pixels, mixer), pixels
 print("depthwise = each channel alone:", np.allclose(loops.conv2d(pixels, spread, groups=4), alone))
 
 # %% [markdown]
-# **What is saved?** $k \times k$ at once costs $k^2 C_\text{in} C_\text{out}$ for each output position; in two steps it is
-# $k^2 C_\text{in} + C_\text{in} C_\text{out}$. The ratio is
+# **What is saved?** $K \times K$ at once costs $K^2 C_\text{in} C_\text{out}$ for each output position; in two steps it is
+# $K^2 C_\text{in} + C_\text{in} C_\text{out}$. The ratio is
 #
-# $$\frac{k^2 C_\text{in} + C_\text{in} C_\text{out}}{k^2 C_\text{in} C_\text{out}} = \frac{1}{C_\text{out}} + \frac{1}{k^2}$$
+# $$\frac{K^2 C_\text{in} + C_\text{in} C_\text{out}}{K^2 C_\text{in} C_\text{out}} = \frac{1}{C_\text{out}} + \frac{1}{K^2}$$
 #
-# so a 3×3 layer with many channels becomes about nine times cheaper.
+# so a 3×3 layer with many channels becomes eight to nine times cheaper.
 #
 # **Predict.** 3×3, from 64 to 128 channels, on 56×56 positions: how many multiply-adds in each form?
 
@@ -666,12 +704,18 @@ options = {"unit": "multiply-adds", "log": False, "size": (8, 2)}
 figures.show(figures.draw_cost_bars, costs, caption=caption, **options)
 
 # %% [markdown]
-# What is given up: such a layer cannot look for a pattern that differs from channel to channel *and* place to place at once,
-# so it needs more layers or channels for the same accuracy (MobileNet accepts that). And the hardware gains less than the
+# The parameters fall alike: 3·3·64·128 = 73,728 against 3·3·64 + 64·128 = 8,768, biases left out.
+#
+# What is given up: each input channel gets one K×K kernel, shared by all output channels. An output can only weight these filtered maps;
+# it cannot have a spatial pattern of its own in each channel. So more layers or channels are needed for the same accuracy (MobileNet
+# accepts that). And the hardware gains less than the
 # count says: a depthwise layer does so little arithmetic with each number it loads that memory, not arithmetic, is the limit.
 # After grouped 1×1 layers the groups would never exchange anything; ShuffleNet therefore shuffles the channels between them.
 #
 # Filters of one layer need not even have one size: Inception runs 1×1, 3×3 and 5×5 side by side and stacks their maps.
+
+# %% [markdown]
+# Small layers gain as much: 3×3 from 3 to 128 channels, biases included, shrinks to about 15 % of its parameters.
 
 # %%
 print(f"standard, 3 -> 128, with biases: {shapes.count_conv_params(3, 3, 128):,}")
@@ -686,8 +730,9 @@ drill("depthwise-separable-macs")
 #
 # **Question.** Can the *number of multiplications* be reduced without changing the result?
 #
-# **FFT.** In the frequency domain a convolution is a plain product, cell by cell. Transform image and kernel, multiply,
-# transform back: the cost no longer depends on the kernel's size. It pays for large kernels; for 3×3 the transforms cost
+# **FFT.** For waves, a convolution is a plain product. Any image is
+# a sum of waves; the Fourier transform says how much of each. Transform image and kernel, multiply wave by wave, transform back: the
+# cost hardly depends on the kernel's size. It pays for large kernels; for 3×3 the transforms cost
 # more than they save. (The conjugate makes it a correlation. The transform wraps around at the edges, so only the valid part
 # is compared.)
 
@@ -709,7 +754,7 @@ print("four multiplications:", np.allclose([m1 + m2 + m3, m2 - m3 - m4], wanted)
 
 # %% [markdown]
 # In two dimensions the saving is squared: a 2×2 tile of outputs takes 16 multiplications instead of 36, a 4×4 tile 36 instead
-# of 144. That is why every library has a Winograd path for 3×3 with stride 1, and only there. The price is a larger rounding
+# of 144. That is why most libraries have a Winograd path, above all for 3×3 with stride 1. The price is a larger rounding
 # error, which grows with the tile. Chapter 08 builds one.
 #
 # > [!INTERVIEW] Is it efficient to implement convolution as a matrix multiplication?
@@ -732,7 +777,8 @@ drill("winograd-multiplications")
 # | 2-D | height, width | H × W × C | K × K × C | images, spectrograms |
 # | 3-D | depth (or time), height, width | D × H × W × C | K × K × K × C | CT volumes, video |
 #
-# The formulas are the same along each axis. A 32×32×32 volume with 16 channels and 32 filters of 3×3×3 gives 30×30×30×32, and
+# The first layer of the table at work, on $x = [2,1,2,3,1,0]$ with $w = [1,-1,2]$, is in the next cell. The formulas are the same along
+# each axis. A 32×32×32 volume with 16 channels and 32 filters of 3×3×3 gives 30×30×30×32, and
 # every filter has 3·3·3·16 = 432 weights: three axes are expensive.
 
 # %%
@@ -759,7 +805,7 @@ drill("conv1d-by-hand")
 # | $n_\text{out} = \lfloor (n + p_\text{before} + p_\text{after} - (d(K-1)+1)) / s \rfloor + 1$ | output size, per axis |
 # | $C_\text{out} (K_H K_W C_\text{in} / g + 1)$ | parameters |
 # | $H_\text{out} W_\text{out} C_\text{out} K_H K_W C_\text{in} / g$ | multiply-adds |
-# | $1 / C_\text{out} + 1 / k^2$ | cost of depthwise-separable, relative |
+# | $1 / C_\text{out} + 1 / K^2$ | cost of depthwise-separable, relative |
 # | $K_1 + K_2 - 1$ | kernel of two stacked linear convolutions |
 # | $(N H_\text{out} W_\text{out}) \times (K_H K_W C_\text{in})$ | im2col |
 

@@ -4,7 +4,7 @@ from cnnkit.drills.kinds import ExplainDrill
 
 EQUIVARIANCE = "Equivariance, not invariance"
 COUNTS = "Parameters and multiply-adds"
-CHEAP = "1x1, grouped and depthwise-separable"
+CHEAP = "1×1, grouped and depthwise-separable"
 
 DECK = [
     ExplainDrill(

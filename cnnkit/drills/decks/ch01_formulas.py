@@ -6,7 +6,7 @@ from cnnkit.drills.kinds import FormulaDrill, Misconception
 COUNTS = "Parameters and multiply-adds"
 SIZES = "Padding, stride and the output size"
 CHANNELS = "Channels: many in, many out"
-CHEAP = "1x1, grouped and depthwise-separable"
+CHEAP = "1×1, grouped and depthwise-separable"
 
 DECK = [
     FormulaDrill(

@@ -6,7 +6,7 @@ from cnnkit.drills.counting import multiplications, numbers_in
 from cnnkit.drills.kinds import Draw, Misconception, NumericDrill
 
 COUNTS = "Parameters and multiply-adds"
-CHEAP = "1x1, grouped and depthwise-separable"
+CHEAP = "1×1, grouped and depthwise-separable"
 
 
 def _grouped_case(draw: Draw) -> dict[str, int]:
