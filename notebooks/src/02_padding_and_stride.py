@@ -58,7 +58,8 @@ figures.show(figures.draw_axis, 8, 3, stride=3, caption=caption, size=(6, 1.9))
 #
 # The remainder of that division is what the floor throws away: the last
 # $(n + p_b + p_a - d(K-1) - 1) \bmod s$ cells of the *padded* axis lie behind the last window. Padding at the
-# end is lost first, then real cells.
+# end is lost first, then real cells. (Pooling layers can be told to round up instead: `ceil_mode`, chapter
+# 03.)
 #
 # **The literal loop** does not know the formula. It tries every start and keeps those that fit:
 
@@ -95,6 +96,7 @@ print(
     f"{room} cells to travel: {room // 2} moves and {room // 2 + 1} outputs; {room % 2} padded cell dropped"
 )
 print("library:", shapes.conv_output_size(224, 7, stride=2, padding=3))
+print("without padding:", shapes.conv_output_size(224, 7, stride=2))
 print("fewest reads of a real pixel:", borders.use_counts(224, 7, stride=2, padding=3).min())
 
 # %% [markdown]
@@ -118,9 +120,10 @@ for n, padding in [(224, 0), (227, 0), (224, 2)]:
 # > dilation: $d(K-1)/2$). Both shortcuts are printed in many texts without their conditions.
 #
 # > [!INTERVIEW] The floor in another language
-# > When the window does not fit by one cell, the fraction is $-1/2$. Python's `//` rounds down to −1, plus 1
-# > is 0: no output, and `cnnkit` raises an error. C and Java cut towards zero: `-1 / 2` is 0, plus 1 is
-# > **one** output, computed from memory outside of the image. Check that the window fits *before* you divide.
+# > When one cell is missing for the first window and the stride is 2, the fraction is $-1/2$. Python's `//`
+# > rounds down to −1, plus 1 is 0: no output, and `cnnkit` raises an error. C and Java cut towards zero:
+# > `-1 / 2` is 0, plus 1 is **one** output, computed from memory outside of the image. Check that the window
+# > fits *before* you divide.
 
 # %%
 print("Python:", (6 - 7) // 2 + 1, "  C and Java:", int((6 - 7) / 2) + 1)
@@ -364,7 +367,7 @@ def accuracies(seed):
     split = data.train_test_split(*data.digits(), test_fraction=0.5, seed=seed)
     x_train, x_test = split.x_train[..., None], split.x_test[..., None]
     trained, ported, fixed = (digit_network(padding, seed) for padding in ("same", 1, ((0, 1), (0, 1))))
-    trained.fit(x_train, split.y_train, 15, optimizer=Adam(0.005), seed=seed, progress=False)
+    trained.fit(x_train, split.y_train, 12, optimizer=Adam(0.005), seed=seed, progress=False)
     for network in (ported, fixed):
         for name, weights in trained.params.items():
             network.params[name][...] = weights
@@ -419,7 +422,7 @@ drill("ported-weights")
 # **Question.** Do all pixels have the same say?
 #
 # **Intuition.** Count, for each pixel, how many windows read it. A corner pixel lies in one window only, a
-# pixel in the middle in $K^2$.
+# pixel in the middle in $K^2$ windows.
 #
 # **Predict.** 7×7 image, 3×3 kernel, stride 1. How often is the corner used with valid padding? And with
 # same?
@@ -599,7 +602,9 @@ for fill, blur in blurred.items():
 # nearly three quarters of the window are zeros. A box blur of a constant image is exact: $\tfrac{K+1}{2K}$
 # remains at an edge and the square of that in a corner; 6/9 and 4/9 for 3×3. Reflection keeps the brightness;
 # its errors are of another kind, because it invents a mirrored texture. On this photograph repeating the edge
-# is a little closer still; wrap brings in the other side of the picture.
+# is a little closer still; wrap brings in the other side of the picture. One can also invent nothing: divide
+# each sum by the share of real taps in its window (*partial convolution*; average pooling has a switch for
+# it, chapter 03).
 #
 # **Zeros also give away the place.** A constant image has no position in it. After three zero-padded layers
 # each pixel 'knows' how far it is from the border:
@@ -612,10 +617,9 @@ print("a constant image after 3 layers, middle row:", flat[4, :, 0].round(2))
 
 # %% [markdown]
 # Networks use that: they can tell *where* something is although a convolution should not know (Islam, Jia and
-# Bruce measured it in 2020). It is also one reason why zero padding stayed the default: a constant, learned
-# around during training, costs nothing and often does not hurt. Change the fill only where borders show
-# (generators, style transfer, denoising, tiled satellite images), and use the same fill in training and in
-# use.
+# Bruce measured it in 2020). Zeros stayed the default all the same: they are the cheapest fill, and a network
+# trained with them has learned to live with them. Change the fill only where borders show (generators, style
+# transfer, denoising, tiled satellite images), and use the same fill in training and in use.
 
 # %%
 drill("reflect-by-hand")
@@ -757,9 +761,10 @@ for name, result in results.items():
     print(f"{name:9} {result}  same: {np.array_equal(result, y)}")
 
 # %% [markdown]
-# **Does it undo the convolution?** It is also called *deconvolution*, and that name is wrong. With $Y = WX$
-# the transposed convolution gives $W^\top Y = W^\top W X$, and $W^\top W$ is not the identity. It restores
-# the *shape*, not the values:
+# **Does it undo the convolution?** It is also called *deconvolution*, and that name is wrong. (*Fractionally
+# strided convolution* is another name, for the form with zeros between the inputs: there the window moves by
+# $1/s$ of an input cell.) With $Y = WX$ the transposed convolution gives $W^\top Y = W^\top W X$, and
+# $W^\top W$ is not the identity. It restores the *shape*, not the values:
 
 # %%
 original = np.arange(1.0, 8)
@@ -790,7 +795,8 @@ for n in (7, 8):
 # > padding of the forward convolution and `output_padding`; its weights are
 # > `(C_in, C_out / groups, K_H, K_W)`, input channels *first*, unlike in `Conv2d`. **ONNX** has both, and may
 # > distribute the crop at either end. In all of them `padding` *removes* cells. Here `conv2d_transpose` takes
-# > the very weights and options of the `conv2d` that it transposes.
+# > the very weights and options of the `conv2d` that it transposes. The number of parameters is that of an
+# > ordinary convolution: $K_H K_W C_\text{in} C_\text{out}$, and one bias for each *output* channel.
 
 # %%
 forward = {"stride": 2, "padding": ((1, 1), (0, 1)), "dilation": (1, 2)}
