@@ -19,10 +19,10 @@ SIDES = (("top", "bottom"), ("left", "right"))
 _PADDING_NAMES = {"same_lower": "same, odd cell first", "causal": "causal, along the columns"}
 _FILL_NAMES = {
     "zeros": "zeros",
-    "reflect": "reflect: a mirror on the edge cell",
-    "symmetric": "symmetric: a mirror behind it",
-    "edge": "edge: the last cell repeated",
-    "wrap": "wrap: the other end",
+    "reflect": "reflect (edge once)",
+    "symmetric": "symmetric (edge twice)",
+    "edge": "edge (repeated)",
+    "wrap": "wrap (the other end)",
 }
 
 
@@ -39,9 +39,7 @@ def general_controls() -> list[Control]:
 
 def display_controls() -> list[Control]:
     """Return what the cells show."""
-    return [
-        Select("show", "Numbers in the cells", (("how often read or stamped", COUNTS), ("values", VALUES)))
-    ]
+    return [Select("show", "Numbers in the cells", (("times read or stamped", COUNTS), ("values", VALUES)))]
 
 
 def axis_controls(axis: int) -> list[Control]:

@@ -30,7 +30,7 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     "3×3, valid": {"padding": "valid"},
     "dropped rows": {"padding": "valid", "height": 8, "width": 9, **_both(stride=3)},
     "4×4, same": {"padding": "same", **_both(kernel=4)},
-    "7×7, stride 2, same": {"padding": "same", "height": 10, "width": 10, **_both(kernel=7, stride=2)},
+    "7×7, stride 2, same": {"padding": "same", "height": 8, "width": 8, **_both(kernel=7, stride=2)},
     "full": {"padding": "full", "height": 5, "width": 5},
     "causal, dilation 2": {
         "padding": "causal",
