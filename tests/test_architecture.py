@@ -28,6 +28,7 @@ FLOORS = [  # from the ground up; a module may import its own floor and those be
         "layout",
         "losses",
         "normalization",
+        "signal_depth",
         "stacks",
         "upsampling",
     },
@@ -35,6 +36,7 @@ FLOORS = [  # from the ground up; a module may import its own floor and those be
     {
         "augment",
         "data",
+        "dying_relu",
         "effective_field",
         "engine",
         "experiments",

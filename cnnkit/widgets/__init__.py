@@ -1,10 +1,25 @@
 """Front ends on a canvas and native inputs, and the chapter widgets composed from them."""
 
+from cnnkit.widgets.activation_explorer import ActivationExplorer
+from cnnkit.widgets.chart import Chart
 from cnnkit.widgets.controls import Controls
+from cnnkit.widgets.depth_lab import DepthLab
 from cnnkit.widgets.geometry_explorer import GeometryExplorer
 from cnnkit.widgets.kernel_lab import KernelLab
 from cnnkit.widgets.pooling_bench import PoolingBench
+from cnnkit.widgets.relu_rescue import ReluRescue
 from cnnkit.widgets.stepper import Stepper
 from cnnkit.widgets.tensor_view import TensorView
 
-__all__ = ["Controls", "GeometryExplorer", "KernelLab", "PoolingBench", "Stepper", "TensorView"]
+__all__ = [
+    "ActivationExplorer",
+    "Chart",
+    "Controls",
+    "DepthLab",
+    "GeometryExplorer",
+    "KernelLab",
+    "PoolingBench",
+    "ReluRescue",
+    "Stepper",
+    "TensorView",
+]
