@@ -3,6 +3,7 @@
 import drill_programs_ch02
 import drill_programs_ch03
 import drill_programs_ch06
+import drill_programs_ch05
 
 CONV2D = """
 def conv2d(x, w, b, stride):
@@ -203,7 +204,7 @@ def changed(source, old, new):
     return source.replace(old, new)
 
 
-CHAPTERS = (drill_programs_ch02, drill_programs_ch03, drill_programs_ch06)
+CHAPTERS = (drill_programs_ch02, drill_programs_ch03, drill_programs_ch06, drill_programs_ch05)
 
 SUBMISSIONS = [
     *(

@@ -93,3 +93,14 @@ def test_bad_input_is_named(form):
 def test_dw_wants_as_many_errors_as_images():
     with pytest.raises(ShapeError, match="dz holds 2 images and x 3"):
         gradients.dw_by_correlation(np.ones((2, 3, 3, 1)), np.ones((3, 5, 5, 1)), (3, 3))
+
+
+def test_random_cases_are_seeded_varied_and_within_their_ranges():
+    options = []
+    for seed in range(60):
+        dz, x, w, how = gradients.random_case(seed)
+        assert dz.shape == loops.conv2d(x, w, **how).shape
+        np.testing.assert_array_equal(dz, gradients.random_case(seed)[0])
+        options.append((how["stride"], how["dilation"], how["padding"]))
+    assert len(set(options)) > 50
+    assert {stride for strides, _, _ in options for stride in strides} == {1, 2, 3}

@@ -4,6 +4,8 @@ Chapter 05 proves that they agree. They take one group and small arrays; the cou
 `conv2d_backward` of the kernel modules.
 """
 
+from typing import Any
+
 import numpy as np
 
 from cnnkit.errors import ShapeError
@@ -28,8 +30,11 @@ __all__ = [
     "dx_by_scatter",
     "dx_by_toeplitz",
     "flip_and_swap",
+    "random_case",
     "zero_stuff",
 ]
+
+_SPANS = ((5, 9), (1, 4), (1, 4), (1, 3))  # of input size, kernel size, stride and dilation
 
 
 @quiet
@@ -169,6 +174,23 @@ def flip_and_swap(w: Array) -> Array:
     if weights.ndim != 4:
         raise ShapeError(f"w has shape {weights.shape}; expected (KH, KW, C, F)")
     return np.ascontiguousarray(weights[::-1, ::-1].transpose(0, 1, 3, 2))
+
+
+def random_case(seed: int) -> tuple[Array, Array, Array, dict[str, Any]]:
+    """Return dz, x, w and the options of a small random convolution, for proofs by many examples.
+
+    Two images, two channels, three filters; sizes, strides up to 3, four-sided paddings and dilations are
+    drawn from `seed`. Everything is float64.
+    """
+    rng = np.random.default_rng(seed)
+    size, kernel, stride, dilation = ([int(n) for n in rng.integers(*span, 2)] for span in _SPANS)
+    options: dict[str, Any] = {
+        "stride": tuple(stride),
+        "padding": tuple((int(before), int(after)) for before, after in rng.integers(0, 3, (2, 2))),
+        "dilation": tuple(dilation),
+    }
+    x, w = rng.normal(size=(2, *size, 2)), rng.normal(size=(*kernel, 2, 3))
+    return rng.normal(size=vectorized.conv2d(x, w, **options).shape), x, w, options
 
 
 def _checked(

@@ -5,6 +5,7 @@ from cnnkit.widgets.chart import Chart
 from cnnkit.widgets.controls import Controls
 from cnnkit.widgets.depth_lab import DepthLab
 from cnnkit.widgets.geometry_explorer import GeometryExplorer
+from cnnkit.widgets.gradient_flow import GradientFlow
 from cnnkit.widgets.kernel_lab import KernelLab
 from cnnkit.widgets.pooling_bench import PoolingBench
 from cnnkit.widgets.relu_rescue import ReluRescue
@@ -17,6 +18,7 @@ __all__ = [
     "Controls",
     "DepthLab",
     "GeometryExplorer",
+    "GradientFlow",
     "KernelLab",
     "PoolingBench",
     "ReluRescue",
