@@ -2,6 +2,7 @@
 
 import drill_programs_ch02
 import drill_programs_ch03
+import drill_programs_ch04
 import drill_programs_ch06
 import drill_programs_ch05
 
@@ -204,7 +205,13 @@ def changed(source, old, new):
     return source.replace(old, new)
 
 
-CHAPTERS = (drill_programs_ch02, drill_programs_ch03, drill_programs_ch06, drill_programs_ch05)
+CHAPTERS = (
+    drill_programs_ch02,
+    drill_programs_ch03,
+    drill_programs_ch04,
+    drill_programs_ch06,
+    drill_programs_ch05,
+)
 
 SUBMISSIONS = [
     *(

@@ -223,7 +223,7 @@ def _copies(case: Case) -> list[object]:
 
 def _size(case: Case) -> tuple[float, float]:
     """Return what makes an input large to read: its cells first, then its numbers."""
-    arrays = [item for item in case.values() if isinstance(item, np.ndarray)]
+    arrays = [np.asarray(item) for item in case.values() if isinstance(item, (np.ndarray, list))]
     numbers = [abs(item) for item in case.values() if isinstance(item, int)]
     cells = sum(array.size for array in arrays)
     return cells, float(sum(numbers) + sum(np.abs(array).sum() for array in arrays))

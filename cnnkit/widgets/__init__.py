@@ -9,6 +9,7 @@ from cnnkit.widgets.gradient_flow import GradientFlow
 from cnnkit.widgets.kernel_lab import KernelLab
 from cnnkit.widgets.pooling_bench import PoolingBench
 from cnnkit.widgets.relu_rescue import ReluRescue
+from cnnkit.widgets.stack_builder import StackBuilder
 from cnnkit.widgets.stepper import Stepper
 from cnnkit.widgets.tensor_view import TensorView
 
@@ -22,6 +23,7 @@ __all__ = [
     "KernelLab",
     "PoolingBench",
     "ReluRescue",
+    "StackBuilder",
     "Stepper",
     "TensorView",
 ]
