@@ -66,7 +66,7 @@ print(f"da = {da}, dz = {dz}, dw = {dw}, dx = {dx}, db = {db}")
 
 # %%
 nodes = [("w", w, dw), ("w·x + b", z, dz), ("relu", a, da), ("½(a − t)²", J, 1.0)]
-caption = f"Values go forwards (above), gradients backwards (below): dw = {figures.format_number(dw)}, so J falls when w grows."
+caption = f"Values go forwards (above), gradients backwards (below): dw = {figures.format_number(dw)}, so w + 0.01 lowers J by about 0.09."
 figures.show(figures.draw_chain, nodes, caption=caption, size=(8, 2.2))
 
 # %% [markdown]
@@ -154,8 +154,8 @@ print("one convolution, stride and dilation swapped:", np.array_equal(swapped[..
 
 # %% [markdown]
 # > [!MISTAKE] The unpadded input
-# > The sum reads $\tilde x$, the *padded* input. With the plain $x$ the indices are off by the padding, and nothing crashes: at stride 1
-# > with 'same' padding the shapes even fit. The loss still falls, just more slowly. Only a gradient check tells.
+# > The sum reads $\tilde x$, the *padded* input. With the plain $x$ every index is off by the padding. Code that skips cells outside, or
+# > slices, which NumPy cuts off without a word, does not even crash. Only a gradient check tells.
 
 # %%
 wrong = weight_gradient(delta, np.pad(board, (0, 2)), kernel.shape, 2, 2)
@@ -380,7 +380,7 @@ print("200 cases, all differences below 1e-14:", worst < 1e-14)
 
 # %% [markdown]
 # Machine precision, not just 'close'. To read each of the three, put `??` behind its name: `gradients.dx_by_scatter`,
-# `gradients.dx_by_full_convolution`, `gradients.dx_by_toeplitz`. None is longer than a dozen lines.
+# `gradients.dx_by_full_convolution`, `gradients.dx_by_toeplitz`. None is longer than fifteen lines of code.
 #
 # > [!INTERVIEW] "How is the backward pass of a convolution computed?"
 # > Three answers, one operation: scatter-add (how it is defined), full convolution of the zero-stuffed error with the turned,
@@ -453,8 +453,8 @@ drill("bug-activation-derivative")
 # **Question.** Pooling has no weights. What does its backward pass do?
 #
 # **Max.** Only the winner of a window moved the result, so it takes the *whole* error, and the other cells get 0. The forward pass
-# remembers who won ('switches'). **Average.** Every cell contributed $1/K^2$, so each gets that share. In both, windows that overlap
-# *add* their messages.
+# remembers who won ('switches'). **Average.** Every cell contributed $1/K^2$, so each gets that share. (With padding: one over the number of cells that were
+# counted, chapter 03.) In both, windows that overlap *add* their messages.
 #
 # $$dx_{\,is+m^*,\,js+n^*} \mathrel{+}= \delta_{ij} \quad (m^*, n^*) = \arg\max \text{ of the window}
 # \qquad\qquad dx_{\,is+m,\,js+n} \mathrel{+}= \frac{\delta_{ij}}{K^2} \ \text{ for all } m, n$$
