@@ -157,8 +157,10 @@ def test_a_large_rate_kills_and_a_small_one_cannot_help():
 
 def test_raised_biases_bring_units_back_and_the_network_learns():
     network = DigitNetwork().train(50, 3.0)
-    before = int(network.dead().sum())
+    silent, biases = network.dead(), network.b1.copy()
+    before = int(silent.sum())
     alive = network.revive(3.0)
+    np.testing.assert_array_equal(network.b1, np.where(silent, biases + 3, biases))
     assert alive >= 10
     assert int(network.dead().sum()) == before - alive
     assert network.train(150, 0.3).accuracy > 0.95

@@ -185,7 +185,7 @@ class ActivationExplorer(ChapterWidget):
         drawing = svg_plot.bars(names, p.tolist(), limits=(0.0, 1.12), label=f"Probabilities. {label}.")
         self._bars.title = f"softmax(z / T), T = {number(self.temperature)}"
         self._bars.show(drawing, at=(0, at), text=f"{names[at]} gets {number(float(p[at]))}")
-        self._matrix.show(self.jacobian.round(4) + 0.0)
+        self._matrix.show(self.jacobian.round(3) + 0.0)
         self._matrix.title = "Jacobian ∂p/∂z"
         self._heat.set(softmax_text=self.softmax_text)
 

@@ -24,7 +24,7 @@ SLOPES = (0.0, 0.01, 0.1)
 BIASES = (0.0, 1.0, -1.0, -2.0, -3.0)
 STEPS, MOST_STEPS = 50, 1000
 HIDDEN = 32
-_BARS_REACH = 4.0
+_BARS_REACH, _MOST_LOSS = 4.0, 10.0
 
 
 class ReluRescue(ChapterWidget):
@@ -132,7 +132,7 @@ class ReluRescue(ChapterWidget):
             [float(step) for step in range(len(losses))],
             {"loss": losses, "dead share": shares},
             mark=at,
-            limits=(0.0, 4.0),
+            limits=(0.0, min(max(*losses, 2.5) * 1.05, _MOST_LOSS)),
             xlabel="step",
             label=f"Loss from {losses[0]:.2f} to {losses[-1]:.2f}, {self.dead} of {HIDDEN} units dead.",
             size=(380, 270),

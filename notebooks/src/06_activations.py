@@ -506,7 +506,10 @@ print(f"share of zeros among the activations: {(healthy.pre_activations() <= 0).
 dead = DigitNetwork().train(50, learning_rate=3.0)
 print("rate 3.0:", dead)
 largest = dead.pre_activations().max(axis=0)
-caption = f"A learning rate of 3: within a few steps {int(dead.dead().sum())} of 32 units are dead."
+caption = (
+    f"A learning rate of 3: {dead.dead_counts[10]} of 32 units are dead after 10 steps, "
+    f"{int(dead.dead().sum())} after 50."
+)
 figures.show(figures.draw_dying_relu, dead.losses, dead.dead_counts, largest, caption=caption, size=(9, 2.5))
 
 # %% [markdown]
@@ -537,7 +540,7 @@ for bias in (0.0, -1.0, -2.0, -3.0):
 
 # %% [markdown]
 # And does leaky ReLU **fix** it? It keeps a gradient alive on the left, so nothing is ever exactly dead. Whether that gradient is enough is another
-# question. The same bad start, $-3$, with three slopes ('dead' counts units that are negative on all digits):
+# question. The same bad start, $-3$, with four slopes ('dead' counts units that are negative on all digits):
 
 # %%
 for alpha in (0.0, 0.01, 0.1, 0.3):
