@@ -24,7 +24,6 @@ class Window:
         kernel_size, stride, dilation: one number, or (height, width).
         padding: as in `cnnkit.kernels`: a word, a number, a pair, or ((top, bottom), (left, right)).
         kind: one of `KINDS`; the receptive field does not depend on it.
-        name: what the paper calls the layer, or empty.
     """
 
     kernel_size: Pair
@@ -32,7 +31,6 @@ class Window:
     padding: Padding = 0
     dilation: Pair = 1
     kind: str = CONVOLUTION
-    name: str = ""
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:

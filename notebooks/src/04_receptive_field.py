@@ -485,6 +485,20 @@ for name, windows in {"LeNet-5": stacks.lenet5(), "AlexNet": stacks.alexnet(), "
     )
 
 # %% [markdown]
+# What these numbers mean on a photograph, for one unit near the middle behind each of VGG-16's pools:
+
+# %%
+frames = {}
+for layer, color in zip((3, 6, 10, 14, 18), ("pink", "yellow", "sky", "green", "orange")):
+    field = receptive.fields(vgg)[layer]
+    first, _ = field.span(round(receptive.map_coordinate(field, 111.5)))
+    frames[f"{field.size}"] = (first, first, field.size, field.size, color)
+
+# %%
+caption = f"Fields behind the five pools of VGG-16, in pixels of a 224-pixel image: {', '.join(frames)}."
+figures.show(figures.draw_fields, photo, frames, caption=caption, size=(5, 4.6))
+
+# %% [markdown]
 # LeNet-5's last convolution sees all 32 pixels of its input, AlexNet's last pool 195 of 227, VGG-16's 212 of 224. (Its first dense
 # layer is a 7×7 window on that last map: $212 + 6 \cdot 32 = 404$, so it sees everything.)
 #
