@@ -3,8 +3,8 @@
 import drill_programs_ch02
 import drill_programs_ch03
 import drill_programs_ch04
-import drill_programs_ch06
 import drill_programs_ch05
+import drill_programs_ch06
 
 CONV2D = """
 def conv2d(x, w, b, stride):
@@ -209,8 +209,8 @@ CHAPTERS = (
     drill_programs_ch02,
     drill_programs_ch03,
     drill_programs_ch04,
-    drill_programs_ch06,
     drill_programs_ch05,
+    drill_programs_ch06,
 )
 
 SUBMISSIONS = [

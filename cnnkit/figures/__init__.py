@@ -63,6 +63,7 @@ from cnnkit.figures.receptive_field import (
 )
 from cnnkit.figures.show import show
 from cnnkit.figures.style import CMAPS, PALETTE, color_limits, png, use_style
+from cnnkit.figures.widgets import draw_kernel_lab, draw_stepper, draw_view
 from cnnkit.figures.windows import (
     draw_channel_sums,
     draw_flip,
@@ -71,7 +72,6 @@ from cnnkit.figures.windows import (
     draw_stride,
     draw_window_sum,
 )
-from cnnkit.figures.widgets import draw_kernel_lab, draw_stepper, draw_view
 
 __all__ = [
     "CMAPS",
