@@ -276,7 +276,7 @@ figures.show(
     16,
     {"the box": box, "rounded to cells": rounded},
     caption=caption,
-    size=(6.5, 3.8),
+    size=(5.8, 3.4),
 )
 
 # %% [markdown]
@@ -379,7 +379,7 @@ found = {name: int(mask.sum()) for name, mask in masks.items()}
 assert np.array_equal(masks["computed"], masks["by gradient"])
 assert np.array_equal(masks["computed"], masks["by perturbation"])
 caption = f"What unit (3, 3) of VGG-16's last map sees, found in three ways: {found}. 212 · 212 = {212**2}."
-figures.show(figures.draw_ways, photo, masks, caption=caption, size=(9, 3.3))
+figures.show(figures.draw_ways, photo, masks, caption=caption, size=(8, 2.9))
 
 # %% [markdown]
 # All three are the same pixels. Once more for every stack that the course has a preset for, each at a unit in the middle and at
@@ -496,7 +496,7 @@ for layer, color in zip((3, 6, 10, 14, 18), ("pink", "yellow", "sky", "green", "
 
 # %%
 caption = f"Fields behind the five pools of VGG-16, in pixels of a 224-pixel image: {', '.join(frames)}."
-figures.show(figures.draw_fields, photo, frames, caption=caption, size=(5, 4.6))
+figures.show(figures.draw_fields, photo, frames, caption=caption, size=(3.9, 3.6))
 
 # %% [markdown]
 # LeNet-5's last convolution sees all 32 pixels of its input, AlexNet's last pool 195 of 227, VGG-16's 212 of 224. (Its first dense
