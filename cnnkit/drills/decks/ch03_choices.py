@@ -267,12 +267,12 @@ between the blocks and average at the end.""",
             "It averages each map over height and width: one number for each channel.",
             "No parameters: much smaller head, less overfitting.",
             "Works for any input size.",
-            "Ties each channel to evidence for a class (class activation maps).",
+            "Each map carries evidence that is added up for the classes (class activation maps).",
         ),
         hints=("What comes out of a 7×7×512 map?", "Compare the parameters, and feed a larger image."),
         solution="""It turns H×W×C into C means. No parameters and no fixed image size; a dense layer
 after flatten has one
-weight for every cell instead. Each channel must stand for something that counts for a class, and its map
+weight for every cell instead. Each map must carry evidence that can be added up for the classes, and it
 shows where
 that was found.""",
     ),
@@ -296,7 +296,7 @@ that was found.""",
 for no parameters. It
 loses position and detail, aliases, and feeds gradients to few cells. Strided convolutions learn how to
 shrink, dilated
-ones see far without shrinking, blur pooling removes the aliasing.""",
+ones see far without shrinking, blur pooling reduces the aliasing.""",
     ),
     ExplainDrill(
         id="explain-blur-pooling",
