@@ -59,9 +59,9 @@ def _lab(options: argparse.Namespace, _: list[str]) -> int:
 
 
 def _drill(_: argparse.Namespace, rest: list[str]) -> int:
-    from cnnkit.drills import session
+    from cnnkit.drills.session import main as practise
 
-    return session.main(rest)
+    return practise(rest)
 
 
 def _doctor(options: argparse.Namespace, _: list[str]) -> int:
