@@ -97,11 +97,12 @@ print(
 )
 print("library:", shapes.conv_output_size(224, 7, stride=2, padding=3))
 print("without padding:", shapes.conv_output_size(224, 7, stride=2))
-print("fewest reads of a real pixel:", borders.use_counts(224, 7, stride=2, padding=3).min())
+print("fewest reads of a real pixel (along one axis):", borders.use_counts(224, 7, stride=2, padding=3).min())
 
 # %% [markdown]
-# The dropped cell is one of the three zeros at the end: no pixel is lost. Without padding it would be one:
-# $\lfloor 217/2 \rfloor + 1 = 109$ outputs, and the last row and column of the image never reach the network.
+# The dropped cell is one of the three zeros at the end: no pixel is lost. Without padding it would be a
+# real one: $\lfloor 217/2 \rfloor + 1 = 109$ outputs, and the last row and column of the image never reach
+# the network.
 #
 # A famous case is the first layer of AlexNet: 11×11, stride 4, 55×55 outputs. The paper says that the input
 # is 224×224, and that does not work out. Either the input is 227, or 224 comes with a padding of 2:
@@ -110,28 +111,41 @@ print("fewest reads of a real pixel:", borders.use_counts(224, 7, stride=2, padd
 for n, padding in [(224, 0), (227, 0), (224, 2)]:
     room = n + 2 * padding - 11
     print(
-        f"n = {n}, p = {padding}: {room} / 4 = {room / 4} -> {room // 4 + 1} outputs, {room % 4} cells dropped"
+        f"n = {n}, p = {padding}: {room} / 4 = {room / 4} -> {room // 4 + 1} outputs, cells dropped: {room % 4}"
     )
 
 # %% [markdown]
+# > [!INTERVIEW] Volume in, volume out
+# > 63×63×16 meets 32 filters of 7×7 with stride 2 and no padding: 29×29×32. Each axis has its own sum, and
+# > the depth is the number of filters (chapter 01): the 16 input channels only decide how deep a filter is.
+# > Nothing has to be square: 8×8 under a 3×5 kernel with padding (0, 1) and stride (3, 4) gives 2×2.
+
+# %%
+volume, filters = np.zeros((63, 63, 16)), np.zeros((7, 7, 16, 32))
+print("63×63×16 ->", vectorized.conv2d(volume, filters, stride=2).shape)
+image, kernel = np.zeros((8, 8, 1)), np.zeros((3, 5, 1, 1))
+print("8×8×1    ->", vectorized.conv2d(image, kernel, stride=(3, 4), padding=((0, 0), (1, 1))).shape)
+
+# %% [markdown]
 # > [!MISTAKE] 'Valid convolution shrinks by K − 1'
-# > Only at stride 1 and dilation 1. In general the shrinkage is $n - n_\text{out}$ with the formula above: 8
-# > cells, $K=3$, $s=3$ shrink by 6. And 'same padding is $(K-1)/2$' holds only for odd $K$ and stride 1 (with
-# > dilation: $d(K-1)/2$). Both shortcuts are printed in many texts without their conditions.
+# > Only at stride 1 and dilation 1. In general the shrinkage is $n - n_\text{out}$ with the formula above:
+# > 8 cells, $K=3$, $s=3$ shrink by 6. And 'same padding is $(K-1)/2$' holds only at stride 1 and for odd
+# > $K$; with dilation it is $d(K-1)/2$, and only where $d(K-1)$ is even. Many texts print both shortcuts
+# > without their conditions.
 #
 # > [!INTERVIEW] The floor in another language
 # > When one cell is missing for the first window and the stride is 2, the fraction is $-1/2$. Python's `//`
 # > rounds down to −1, plus 1 is 0: no output, and `cnnkit` raises an error. C and Java cut towards zero:
-# > `-1 / 2` is 0, plus 1 is **one** output, computed from memory outside of the image. Check that the window
-# > fits *before* you divide.
+# > `-1 / 2` is 0, plus 1 is **one** output, computed in C from memory outside the image (Java throws an
+# > exception). Check that the window fits *before* you divide.
 
 # %%
 print("Python:", (6 - 7) // 2 + 1, "  C and Java:", int((6 - 7) / 2) + 1)
 
 # %% [markdown]
 # **Play.** Each number of the formula can be explained: choose it below the picture, or click a cell. The
-# numbers in the large grid say how often a cell is read. Start with the example *dropped rows*, then make the
-# stride larger than the kernel. What would you have to pad so that nothing is lost?
+# numbers in the large grid say how often a cell is read. Start with *dropped rows*: what would you have to
+# pad so that nothing is lost? Then make the stride larger than the kernel: why does no padding help?
 
 # %%
 GeometryExplorer()
@@ -168,10 +182,10 @@ figures.show(figures.draw_axes, cases, caption=caption, size=(9, 5.2))
 # | **full** | $o,\; o$ | $n + o$ | inside backpropagation and the transposed convolution; polynomial products |
 # | **causal** | $o,\; 0$ | $n$ | sound, text and other sequences: no output may see the future |
 #
-# In two dimensions: for an $H \times W$ image and an $N \times M$ kernel, same keeps $H \times W$ and pads
-# $N-1$ rows and $M-1$ columns *in total*; valid leaves $(H-N+1) \times (W-M+1)$. For odd $K$ the same padding
-# is $(K-1)/2$ on each side: 1 for 3×3, 2 for 5×5, 3 for 7×7. Channels are never padded: 15×15×8 with $p = 2$
-# becomes 19×19×8.
+# In two dimensions, at stride 1 and dilation 1: for an $H \times W$ image and an $N \times M$ kernel, same
+# keeps $H \times W$ and pads $N-1$ rows and $M-1$ columns *in total*; valid leaves
+# $(H-N+1) \times (W-M+1)$. For odd $K$ the same padding is $(K-1)/2$ on each side: 1 for 3×3, 2 for 5×5, 3
+# for 7×7 (check: $n + 6 - 7 + 1 = n$). Channels are never padded: 15×15×8 with $p = 2$ becomes 19×19×8.
 #
 # **The code** is four lines of arithmetic. `shapes.resolve_padding` is the same with checks:
 
@@ -233,10 +247,10 @@ print("full, flipped kernel :", loops.conv1d(x, w, padding="full")[:, 0])
 
 # %% [markdown]
 # > [!SAY] Valid, same, full, causal
-# > Valid pads nothing, so the output shrinks by K − 1 at stride 1. Same pads K − 1 in total, half on each
-# > side, and keeps the size; that is the default in deep networks. Full pads K − 1 on both sides and counts
-# > every overlap; I meet it in the gradient of a convolution. Causal pads d(K − 1) on the left only, so that
-# > no output sees the future: audio and autoregressive models.
+# > With dilation 1: valid pads nothing, so the output shrinks by K − 1 at stride 1. Same pads K − 1 in total,
+# > half on each side, an odd cell at the end, and keeps the size; that is the default in deep networks. Full
+# > pads K − 1 on both sides and counts every overlap; I meet it in the gradient of a convolution. Causal pads
+# > K − 1 on the left only, so that no output sees the future: audio and autoregressive models.
 
 # %%
 drill("same-padding-split")
@@ -252,9 +266,10 @@ drill("bug-causal")
 #
 # **Question.** Which padding keeps the size for $K = 4$?
 #
-# **Intuition.** The total must be $K - 1 = 3$, and three cells cannot be split evenly. $p = 1$ on both sides
-# loses a cell, $p = 2$ gains one. The answer is $(1, 2)$: one before, two after. Keras and TensorFlow put the
-# odd cell at the end (*same*, ONNX's SAME_UPPER), some older models at the beginning (SAME_LOWER).
+# **Intuition.** The total must be $K - 1 = 3$, and three cells cannot be split evenly. $p = 1$ on both
+# sides loses a cell, $p = 2$ gains one. The answer is $(1, 2)$: one before, two after. Keras and TensorFlow
+# put the odd cell at the end (*same*, ONNX's SAME_UPPER), some older models at the beginning (SAME_LOWER;
+# `"same_lower"` here).
 
 # %%
 for padding in (1, 2, (1, 2), (2, 1)):
@@ -285,8 +300,9 @@ for word in ("same", "same_lower"):
 # %% [markdown]
 # Eight half-pixel steps are four pixels. (To the *left* with `same`: output $i$ looks at $i + \tfrac12$, so
 # what was at 20 shows up at 19½.) Alternating the two rules cancels it. That is one reason why nearly all
-# kernels are odd; the other is that odd ones have a centre to which an output can belong. Even kernels have
-# one good home: transposed convolutions with stride 2, where $K = 4$ avoids checkerboards (below).
+# kernels are odd; the other is that odd ones have a centre to which an output can belong. Even kernels are
+# at home at stride 2: $K=4$ with padding 1 halves an even size symmetrically, and as a transposed convolution
+# it avoids uneven overlaps (below).
 #
 # > [!FRAMEWORKS] Four numbers or two
 # > PyTorch's `Conv2d(padding=1)` and `padding=(1, 2)` mean *per axis, both sides alike*: (1, 2) is 1 for the
@@ -303,8 +319,8 @@ drill("even-kernel-shift")
 #
 # **Question.** What should 'same' mean when the stride is 2? The output cannot be as large as the input.
 #
-# **TensorFlow, Keras, ONNX, JAX**: the output has $\lceil n/s \rceil$ cells, whatever the kernel. The padding
-# follows from that; an odd cell goes to the end:
+# **TensorFlow, Keras, JAX, and ONNX with `auto_pad=SAME_UPPER`**: the output has $\lceil n/s \rceil$ cells,
+# whatever the kernel. The padding follows from that; an odd cell goes to the end:
 #
 # $$n_\text{out} = \left\lceil \frac{n}{s} \right\rceil, \qquad
 # p_\text{total} = \max\big((n_\text{out} - 1)\,s + d(K-1) + 1 - n,\; 0\big), \qquad
@@ -312,8 +328,8 @@ drill("even-kernel-shift")
 #
 # **PyTorch, Caffe** and most papers: a fixed, symmetric $p$, usually $(K-1)/2$.
 #
-# **Predict.** 224 cells, $K = 7$, $s = 2$. Which four numbers does each convention pad, and how large is the
-# output?
+# **Predict.** 224 cells, $K = 7$, $s = 2$. Which two numbers (before, after) does each convention pad, and
+# how large is the output?
 
 # %%
 before, after = shapes.resolve_padding("same", 224, 7, stride=2)
@@ -387,9 +403,10 @@ for name, scores in zip(names, runs.T, strict=True):
 # It falls to guessing, and with the right four numbers it is back exactly. This is an extreme case, and you
 # should know why: the first layer shifts its grid by one pixel, the second by one cell of its own input,
 # which is two pixels more. Over $L$ layers of stride 2 the shifts add up to $2^L - 1$ pixels, nearly **one
-# whole cell of the last map**. Here the last map is 2×2 and the dense layer knows each cell by name. A head
-# that averages over a large map knows less about places and forgives more; but detection and segmentation
-# keep a constant, silent offset.
+# whole cell of the last map**, as long as every map has an even size. (224 does for five layers: 31 pixels.
+# 225 pads (1, 1) all the way and does not shift at all.) Here the last map is 2×2 and the dense layer knows
+# each cell by name. A head that averages over a large map knows less about places and forgives more; but
+# detection and segmentation keep a constant, silent offset.
 
 # %%
 for count in (1, 2, 5):
@@ -398,6 +415,11 @@ for count in (1, 2, 5):
     print(
         f"L = {count}: the first fields start at {starts[0]} and {starts[1]}; a cell is {fields[0].jump} pixels"
     )
+for n in (224, 225):
+    sizes = [n]
+    while len(sizes) < 6:
+        sizes.append(shapes.conv_output_size(sizes[-1], 3, stride=2, padding="same"))
+    print("sizes", *sizes, " pads", *(shapes.resolve_padding("same", size, 3, 2) for size in sizes[:-1]))
 
 # %% [markdown]
 # > [!SAY] Ported weights, wrong accuracy
@@ -421,8 +443,7 @@ drill("ported-weights")
 #
 # **Question.** Do all pixels have the same say?
 #
-# **Intuition.** Count, for each pixel, how many windows read it. A corner pixel lies in one window only, a
-# pixel in the middle in $K^2$ windows.
+# **Intuition.** Count, for each pixel, how many windows read it; near the border there are fewer.
 #
 # **Predict.** 7×7 image, 3×3 kernel, stride 1. How often is the corner used with valid padding? And with
 # same?
@@ -449,10 +470,10 @@ figures.show(figures.draw_counts, maps, caption=caption, size=(9, 3.2))
 # it, full padding removes it. **Formula:** windows are products of a row range and a column range, so the map
 # is an outer product of two counts. And there is a second way to see it: *each output hands back a one to
 # every cell that it read*, which is a transposed convolution of ones. That is also what the gradient does, so
-# a pixel that is read once also learns from one output only.
+# a pixel that is read once also receives its gradient from one output only.
 #
 # **The literal loops, the outer product, the transposed convolution:** all three agree, with stride, dilation
-# and uneven padding.
+# and uneven padding. (`output_padding` restores the ninth cell; see section *Transposed convolution*.)
 
 
 # %%
@@ -484,6 +505,8 @@ print("transposed convolution of ones:", np.array_equal(stamped, count_map(9, 3,
 # %% [markdown]
 # Stride and dilation leave their own marks. When the stride exceeds the kernel there are **holes**: pixels
 # that nobody reads, whatever is trained. When it does not divide the kernel, the counts alternate.
+# Dilation alone leaves no holes: the nine offsets fill each other's gaps. With a stride it can: $K=3$, $d=2$,
+# $s=2$ reads even cells only.
 
 # %%
 maps = {
@@ -491,6 +514,7 @@ maps = {
     "K=2, stride 3": count_map(9, 2, stride=3),
     "1×1, stride 2": count_map(9, 1, stride=2),
     "K=3, dilation 3": count_map(9, 3, dilation=3),
+    "K=3, d=2, s=2": count_map(9, 3, dilation=2, stride=2),
 }
 unread = ", ".join(f"{name}: {np.mean(counts == 0):.0%}" for name, counts in maps.items())
 figures.show(
@@ -499,7 +523,8 @@ figures.show(
 
 # %% [markdown]
 # > [!INTERVIEW] The shortcut that looks at a quarter
-# > A 1×1 convolution with stride 2 reads one pixel of four and throws the rest away. ResNet's projection
+# > A 1×1 convolution with stride 2 reads one pixel of four and throws the rest away (75 % unread on an even
+# > size; 69 % above because 9 is odd). ResNet's projection
 # > shortcuts do exactly that. Later variants (ResNet-D) put a 2×2 average pooling before it, so that all
 # > pixels are heard.
 
@@ -509,8 +534,8 @@ drill("corner-use-count")
 # %% [markdown]
 # ## What stands in the padding
 #
-# **Question.** Zeros are black pixels that were never there. What do they do to the result, and what else
-# could one write there?
+# **Question.** Zeros are black pixels (after standardisation: average grey; inside a network: no response)
+# that were never there. What do they do to the result, and what else could one write there?
 #
 # **Intuition.** Five ways to continue a row beyond its edge:
 
@@ -527,7 +552,7 @@ figures.show(
 )
 
 # %% [markdown]
-# **Reflect** stands the mirror *on* the edge cell, which is not repeated. **Symmetric** stands it *behind*
+# **Reflect** puts the mirror *on* the edge cell, which is not repeated. **Symmetric** puts it *behind*
 # the edge cell, which appears twice. **Edge** repeats the last cell, **wrap** joins the two ends, which is
 # right for panoramas and angles.
 #
@@ -560,9 +585,9 @@ print("cell shown:", borders.fill_index(5, 3, 3, "reflect"))
 # %% [markdown]
 # > [!FRAMEWORKS] One word, two mirrors
 # > NumPy, PyTorch and TensorFlow agree on *reflect*; *symmetric* exists in NumPy and TensorFlow. SciPy's
-# > `ndimage` calls NumPy's symmetric `reflect` and NumPy's reflect `mirror`. OpenCV calls them
-# > `BORDER_REFLECT_101` and `BORDER_REFLECT`. Layers of PyTorch take `padding_mode="reflect"`, `"replicate"`
-# > (edge) or `"circular"` (wrap); Keras' Conv2D knows zeros only.
+# > `ndimage` calls NumPy's symmetric `reflect` and NumPy's reflect `mirror`. In OpenCV reflect is
+# > `BORDER_REFLECT_101` and symmetric is `BORDER_REFLECT`. Layers of PyTorch take `padding_mode="reflect"`,
+# > `"replicate"` (edge) or `"circular"` (wrap); Keras' Conv2D knows zeros only.
 #
 # **The border artefact, measured.** Blur a photograph with a 15×15 Gaussian under zeros and under reflection,
 # and compare the outermost pixels with the same blur of a larger picture, where the true neighbours are
@@ -599,15 +624,16 @@ for fill, blur in blurred.items():
 
 # %% [markdown]
 # A little more than half is left at an edge and less than a third in the corner: there, nearly half and
-# nearly three quarters of the window are zeros. A box blur of a constant image is exact: $\tfrac{K+1}{2K}$
-# remains at an edge and the square of that in a corner; 6/9 and 4/9 for 3×3. Reflection keeps the brightness;
-# its errors are of another kind, because it invents a mirrored texture. On this photograph repeating the edge
-# is a little closer still; wrap brings in the other side of the picture. One can also invent nothing: divide
-# each sum by the share of real taps in its window (*partial convolution*; average pooling has a switch for
-# it, chapter 03).
+# nearly three quarters of the window are zeros. For a box blur (odd $K$) of a constant image the shares are
+# exact: $\tfrac{K+1}{2K}$ remains at an edge and the square of that in a corner; 6/9 and 4/9 for 3×3.
+# Reflection keeps the brightness; its errors are of another kind, because it invents a mirrored texture. On
+# this photograph repeating the edge is a little closer still; wrap brings in the other side of the picture.
+# One can also invent nothing: divide each sum by the share of real taps in its window (*partial
+# convolution*; average pooling has a switch for it, chapter 03).
 #
-# **Zeros also give away the place.** A constant image has no position in it. After three zero-padded layers
-# each pixel 'knows' how far it is from the border:
+# **Zeros also give away the place.** A constant image has no position in it. After three zero-padded
+# 3×3 layers the three outermost pixels 'know' how far they are from the border; every further layer tells one
+# pixel more:
 
 # %%
 flat = np.ones((9, 9, 1))
@@ -631,7 +657,7 @@ drill("reflect-pad-code")
 drill("dark-border-value")
 
 # %% [markdown]
-# Two statements of the next list are true.
+# And the choice of a border:
 
 # %%
 drill("padding-for-the-job")
@@ -671,9 +697,9 @@ print(f"{rows.size} outputs changed; their rows: {np.unique(rows)}, their column
 
 # %% [markdown]
 # Only even rows and columns answer to pixel (6, 6). Odd outputs never hear of it, however deep the stack.
-# **Remedies:** rates without a common factor, such as 1, 2, 5 (hybrid dilated convolution), the doubling 1,
-# 2, 4, 8 of WaveNet that starts at 1, parallel branches with several rates (ASPP in DeepLab), or an undilated
-# layer at the end.
+# **Remedies:** rates that begin with 1 and never exceed the field so far (1, 2, 5: hybrid dilated
+# convolution; the doubling 1, 2, 4, 8 of WaveNet), parallel branches with several rates (ASPP in DeepLab),
+# or undilated layers at the end.
 
 
 # %%
@@ -690,15 +716,16 @@ for dilations in [(2, 2, 2), (2, 4, 8), (1, 2, 4), (1, 2, 5), (1, 2, 9)]:
     print(f"rates {dilations}: {read} of {field} cells, {read**2 / field**2:.0%} of the pixels")
 
 # %% [markdown]
-# The rate 9 in the last line is too large: a rate may be at most as large as the field of the layers below it
-# (here $1 + 2 \cdot (1 + 2) = 7$), otherwise gaps remain. And *dilation does not make a layer cheaper*: it
-# has the same weights and the same multiply-adds for each output.
+# The rate 9 in the last line is too large: a rate may be at most as large as the field of the layers with
+# smaller rates (here $1 + 2 \cdot (1 + 2) = 7$), otherwise gaps remain. And *dilation does not make a layer
+# cheaper*: it has the same weights and the same multiply-adds for each output.
 #
 # > [!SAY] What is a dilated convolution?
 # > The taps of the kernel stand d cells apart, so K taps span d(K − 1) + 1 cells with the same number of
 # > weights. The view grows without stride or pooling, so the resolution stays: good for segmentation and
-# > audio. The danger is gridding: equal rates in a row leave cells that no output reads, so I mix rates
-# > without a common factor, beginning with 1.
+# > audio. The danger is gridding: equal rates above 1 in a row leave gaps in the field of every output, and
+# > neighbouring outputs read disjoint cells, so I mix rates, beginning with 1, each at most as large as the
+# > field before it.
 
 # %%
 drill("gridding-cells")
@@ -743,9 +770,9 @@ def transpose_by_loops(x, w, stride, dilation=1):
 
 
 # %% [markdown]
-# **Three more ways to the same numbers**: loop over the few taps and let NumPy do the rest; put $s - 1$ zeros
-# between the inputs and do a *full* convolution with the flipped kernel; write the convolution as a matrix
-# (chapter 01) and transpose it.
+# **Three more ways to the same numbers**: loop over the few taps and let NumPy do the rest; put $s - 1$
+# zeros between the inputs and slide the flipped kernel over them with full padding (no further flip); write
+# the convolution as a matrix (chapter 01) and transpose it.
 
 # %%
 by_taps = np.zeros(7)
@@ -761,18 +788,19 @@ for name, result in results.items():
     print(f"{name:9} {result}  same: {np.array_equal(result, y)}")
 
 # %% [markdown]
-# **Does it undo the convolution?** It is also called *deconvolution*, and that name is wrong. (*Fractionally
-# strided convolution* is another name, for the form with zeros between the inputs: there the window moves by
-# $1/s$ of an input cell.) With $Y = WX$ the transposed convolution gives $W^\top Y = W^\top W X$, and
-# $W^\top W$ is not the identity. It restores the *shape*, not the values:
+# **Does it undo the convolution?** It is also called *deconvolution*, and that name is wrong.
+# (*Fractionally strided convolution* is another name, for the form with zeros between the inputs: there the
+# window moves by $1/s$ of an input cell.) With $T$ for the matrix of the convolution, $Y = TX$, the
+# transposed convolution gives $T^\top Y = T^\top T X$, and $T^\top T$ is not the identity. It restores the
+# *shape*, not the values:
 
 # %%
 original = np.arange(1.0, 8)
 there = matrix @ original
 back = matrix.T @ there
 print("x       ", original)
-print("W x     ", there, " (3 numbers: information is gone)")
-print("Wᵀ W x  ", back, " same shape, other values")
+print("T x     ", there, " (3 numbers: information is gone)")
+print("Tᵀ T x  ", back, " same shape, other values")
 
 # %% [markdown]
 # **What is `output_padding` for?** A convolution with stride 2 maps several sizes to one. Going back,
@@ -788,15 +816,16 @@ for n in (7, 8):
 # %% [markdown]
 # `output_padding` adds cells to the *size* at the end; it does not pad the input and it does not write zeros
 # into the result (stamps may reach into the extra cells). It must be less than the stride, because only $s$
-# sizes share one output size.
+# sizes share one output size. (PyTorch also allows less than the dilation.)
 #
 # > [!FRAMEWORKS] Transposed layers
 # > **Keras** `Conv2DTranspose(padding="same")` gives $n \cdot s$. **PyTorch** `ConvTranspose2d` takes the
 # > padding of the forward convolution and `output_padding`; its weights are
-# > `(C_in, C_out / groups, K_H, K_W)`, input channels *first*, unlike in `Conv2d`. **ONNX** has both, and may
-# > distribute the crop at either end. In all of them `padding` *removes* cells. Here `conv2d_transpose` takes
-# > the very weights and options of the `conv2d` that it transposes. The number of parameters is that of an
-# > ordinary convolution: $K_H K_W C_\text{in} C_\text{out}$, and one bias for each *output* channel.
+# > `(C_in, C_out / groups, K_H, K_W)`, input channels *first*, unlike in `Conv2d`. **ONNX** has `pads` and
+# > `output_padding`; if you give `output_shape` instead, `auto_pad` decides at which end an odd cell is
+# > cropped. In all of them `padding` *removes* cells. Here `conv2d_transpose` takes the very weights and
+# > options of the `conv2d` that it transposes. The number of parameters is that of an ordinary convolution:
+# > $K_H K_W C_\text{in} C_\text{out}$, and one bias for each *output* channel.
 
 # %%
 forward = {"stride": 2, "padding": ((1, 1), (0, 1)), "dilation": (1, 2)}
@@ -839,14 +868,15 @@ caption = f"Stamps on each output cell. Away from the border K=2 gets {inner[0]}
 figures.show(figures.draw_counts, maps, caption=caption, size=(9, 3.2))
 
 # %% [markdown]
-# With $K=3$, $s=2$ a constant map comes out as 1, 2, 4 times its value, in a checkerboard. Look back: it is
-# the same map as 'K=3, stride 2' among the use counts. So the *gradient* of a strided 3×3 convolution has a
-# checkerboard too.
+# With $K=3$, $s=2$ and all weights 1 a constant map comes out as 1, 2, 4 times its value, in a
+# checkerboard. Look back: it is the same pattern as 'K=3, stride 2' among the use counts. So the *gradient*
+# of a strided 3×3 convolution has a checkerboard too.
 #
-# **Is $K = 4$ enough?** The counts are even then, but each cell of a 2×2 block still meets its own four
+# **Is $K = 4$ enough?** The counts are equal then, but each cell of a 2×2 block still meets its own four
 # weights. Untrained weights therefore make a pattern all the same; training can remove it, and with $K = 3$
 # it has to work against the counts. The alternative is to separate the two jobs: *first enlarge with fixed
-# interpolation, then convolve at stride 1* (resize convolution), where all cells meet the same weights.
+# interpolation, then convolve at stride 1* (resize convolution), where all cells meet the same
+# weights: on a flat area they add up to the same everywhere.
 #
 # **Measured**: a constant map with eight channels; how much do neighbouring output cells differ, relative to
 # the size of the outputs? Once with equal weights everywhere, once with 200 random kernels.
@@ -878,10 +908,10 @@ for name, enlarge, k in [("stamps", stamp, 3), ("stamps", stamp, 4), ("resize", 
 
 # %% [markdown]
 # With equal weights $K = 4$ is free of the pattern; with random weights it is no better than $K = 3$. So an
-# even overlap makes a smooth result *possible*, it does not give one. The resize convolution cannot make the
-# pattern at all. A transposed convolution can also be *born* without it: with the weights of bilinear
-# interpolation (for stride 2: $[1, 3, 3, 1]/4$ along each axis, $K = 4$, padding 1). Fully convolutional
-# networks started their upsampling layers there.
+# equal overlap makes a smooth result *possible*, it does not give one. On a flat area the resize
+# convolution cannot make the pattern at all. A transposed convolution can also be *born* without it: with
+# the weights of bilinear interpolation (for stride 2: $[1, 3, 3, 1]/4$ along each axis, $K = 4$, padding
+# 1). Fully convolutional networks started their upsampling layers there.
 
 # %%
 tent = np.array([1.0, 3, 3, 1]) / 4
@@ -912,8 +942,9 @@ drill("bug-transposed")
 # **Question.** Which ways are there from a small map to a large one, and where in a network does the
 # upsampling go?
 #
-# Dense outputs need it: a class for every pixel (segmentation), a larger picture (super-resolution), a
-# picture from noise (generators), after layers that shrank the map to see far and to save work.
+# Networks with dense outputs need it: a class for every pixel (segmentation), a larger picture
+# (super-resolution), a picture from noise (generators). Either earlier layers shrank the map to see far and
+# to save work, or the network begins with a small one.
 #
 # | way | what it does | learned | remark |
 # |---|---|---|---|
@@ -926,7 +957,7 @@ drill("bug-transposed")
 # %%
 large = data.photo("chelsea", size=96, mode="gray", dtype=np.float64)[..., None]
 pooled, switches = upsampling.pool_with_switches(large, 4)
-ones = np.ones((5, 5, 1, 1)) / 2.5
+ones = np.ones((5, 5, 1, 1)) / (25 / 16)  # keeps the brightness on average
 ways = {
     "original, 96×96": large,
     "max-pooled, 24×24": pooled,
@@ -945,7 +976,7 @@ figures.show(figures.draw_gallery, pictures, list(ways), columns=3, caption=capt
 
 # %% [markdown]
 # None of these pictures is an end product: a convolution follows, which fills the gaps of the unpooling and
-# can smooth the blocks. The bright crosses on the right are the checkerboard of $K = 5$, $s = 4$.
+# can smooth the blocks. The bright grid in the last picture is the checkerboard of $K = 5$, $s = 4$.
 #
 # **Pixel shuffle in two lines.** The channels of a cell hold the sub-pixels of its block: reshape, move axes,
 # reshape. Nothing is computed, numbers only move. **Predict** the shape for a 6×5×12 map and $r = 2$.
@@ -998,7 +1029,7 @@ drill("explain-upsampling")
 # 2. Same means $K-1$ in total at stride 1: (1, 1) for 3, (1, 2) for 4. With a stride, TensorFlow's same is
 #    $\lceil n/s \rceil$ and may be asymmetric: equal shapes, shifted windows.
 # 3. Border pixels have fewer votes, and zeros darken. Reflection keeps the brightness; $p \le n - 1$.
-# 4. Dilation widens the view for free, but equal rates leave a grid of blind cells.
+# 4. Dilation widens the view for free, but equal rates above 1 leave gaps in every field.
 # 5. A transposed convolution stamps: the stride enlarges, padding crops. It restores shape, not values; if
 #    $s$ does not divide $K$, it makes checkerboards.
 #

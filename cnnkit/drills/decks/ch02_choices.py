@@ -97,7 +97,7 @@ lower. What is the most likely cause?""",
         section="Checkerboard artefacts",
         difficulty=2,
         minutes=1,
-        prompt="""A transposed convolution with stride @s shall put equally many stamps on every output cell
+        prompt="""A transposed convolution with stride @s must put equally many stamps on every output cell
 (away from the border). Which kernel size does that?""",
         draw=_checkerboard_case,
         choices=(

@@ -16,16 +16,17 @@ DECK = [
             "in deep nets.",
             "Full: K − 1 on both sides, every overlap counts, output n + K − 1; gradients and transposed "
             "convolutions.",
-            "Causal: d(K − 1) before the signal only, no output sees the future; audio and sequence models.",
+            "Causal: K − 1 (dilated: d(K − 1)) before the signal only, no output sees the future; audio and "
+            "sequence models.",
         ),
         hints=(
             "Give the amount, the output size and one use of each.",
             "Which of them appears in backpropagation?",
         ),
-        solution="""Valid pads nothing and shrinks the map by K − 1. Same pads K − 1 in all, half on each
-side, and keeps the size at stride 1. Full pads K − 1 on both sides, so that every overlap counts, and gives
-n + K − 1; the gradient with respect to the input is such a convolution. Causal pads d(K − 1) on the left
-only, so that output t depends on samples up to t.""",
+        solution="""With dilation 1: valid pads nothing and shrinks the map by K − 1. Same pads K − 1 in all,
+half on each side, an odd cell at the end, and keeps the size at stride 1. Full pads K − 1 on both sides, so
+that every overlap counts, and gives n + K − 1; the gradient with respect to the input is such a
+convolution. Causal pads K − 1 on the left only, so that output t depends on samples up to t.""",
     ),
     ExplainDrill(
         id="explain-not-an-inverse",
@@ -37,15 +38,15 @@ only, so that output t depends on samples up to t.""",
 of X's shape. Is Z equal to X? Why, or why not?""",
         rubric=(
             "No.",
-            "As matrices: Y = W x and Z = Wᵀ W x, and Wᵀ W is in general not the identity.",
+            "As matrices: Y = T X and Z = Tᵀ T X, and Tᵀ T is in general not the identity.",
             "Only the shape is restored, not the values; 'deconvolution' is a misleading name.",
             "A convolution may lose information (fewer outputs than inputs), so no layer could restore it "
             "exactly.",
         ),
         hints=("Write the convolution as a matrix.", "What is the transposed matrix times the matrix?"),
-        solution="""No. With the convolution as a matrix, Y = W x, and the transposed convolution multiplies
-by Wᵀ: Z = Wᵀ W x. That is x only if the columns of W are orthonormal, which they are not in general. It
-restores the shape; the values are learned.""",
+        solution="""No. With T for the matrix of the convolution, Y = T X, and the transposed convolution
+multiplies by Tᵀ: Z = Tᵀ T X. That is X for every X only if the columns of T are orthonormal, which they are
+not in general. It restores the shape; the values are learned.""",
     ),
     ExplainDrill(
         id="explain-upsampling",
@@ -83,14 +84,15 @@ pixel shuffle. In super-resolution it goes to the end, because every layer befor
             "The taps stand d cells apart: K taps span d(K − 1) + 1 cells with the same number of weights.",
             "A larger receptive field without pooling, stride or further parameters; the resolution stays.",
             "Used in segmentation (DeepLab, ASPP) and audio (WaveNet).",
-            "Gridding: equal rates read a grid only, neighbouring outputs see disjoint cells; mix the rates.",
+            "Gridding: equal rates above 1 read a grid only, neighbouring outputs disjoint cells; mix "
+            "the rates.",
         ),
         hints=(
             "What changes, the weights or the cells that they meet?",
             "Which cells does a stack with rates 2, 2, 2 read?",
         ),
         solution="""The taps are spread: K taps, d apart, span d(K − 1) + 1 cells. The view grows, the
-number of weights and the resolution stay, which segmentation and audio like. With equal rates a stack reads
-every d-th cell only; rates such as 1, 2, 5 read them all.""",
+number of weights and the resolution stay, which segmentation and audio like. With equal rates above 1 an
+output reads only every d-th cell of its field; rates such as 1, 2, 5 read them all.""",
     ),
 ]

@@ -149,7 +149,7 @@ $@{(n - k)//s} \cdot @s = @{(n - k)//s*s}$ of them. The remaining **@answer** li
         section=WORDS,
         difficulty=2,
         minutes=2,
-        prompt=r"""A convolution with @k taps, dilation @d and stride 1 shall keep the size of an axis of @n
+        prompt=r"""A convolution with @k taps, dilation @d and stride 1 must keep the size of an axis of @n
 cells. An odd cell goes to the end. How many zeros are put before and after the axis?""",
         draw=_even_case,
         answer=("(d*(k - 1)) // 2", "ceil(d*(k - 1) / 2)"),
