@@ -36,7 +36,7 @@ from cnnkit.widgets import GradientFlow
 #
 # **Intuition.** Turn a weight a little and see how much the loss moves: that quotient is the gradient. Trying it with each of a
 # million weights would take a million runs. Backpropagation gets all of them from one walk backwards, because each step of the
-# computation only needs to know two things: what arrives from behind, and its own local slope.
+# computation only needs to know two things: the gradient that the step after it hands back, and its own local slope.
 #
 # Take the smallest network there is, $z = wx + b$, $a = \mathrm{relu}(z)$, $J = \tfrac12 (a - t)^2$.
 
@@ -50,7 +50,8 @@ print(f"z = {z}, a = {a}, J = {J}")
 # %% [markdown]
 # **Predict.** If $w$ grows by 0.01, does $J$ grow or shrink, and by about how much?
 #
-# **Formula.** Walk backwards. Each line multiplies what arrived by the slope of one step:
+# **Formula.** Walk backwards. The first gradient is the slope of the loss itself; after it, each multiplies one already found by the
+# slope of one step:
 #
 # $$\frac{\partial J}{\partial a} = a - t \qquad
 # \frac{\partial J}{\partial z} = \frac{\partial J}{\partial a} \cdot \mathrm{relu}'(z) \qquad
@@ -96,7 +97,8 @@ drill("scalar-chain")
 # **Intuition.** Pretend that every position had a weight of its own, compute all those gradients, and add them up: that is the rule
 # from above. At one position the gradient is *error times what the weight met there*.
 #
-# **Formula.** The layer, with the padded input $\tilde x$ (chapter 01), stride $s$, dilation $d$ and $a$ for the image in the batch:
+# **Formula.** The layer of chapter 01, with the padded input $\tilde x$, stride $s$ and dilation $d$. As an index, $a$ is the number of
+# the image in the batch (on its own, $a$ stays the activation):
 #
 # $$z_{a,i,j,k} = b_k + \sum_{m,n,c} \tilde x_{a,\,is+md,\,js+nd,\,c}\; w_{m,n,c,k}
 # \qquad\Longrightarrow\qquad
@@ -137,8 +139,9 @@ print("agrees:", bool(check_gradient(lambda w: (conv(board, w) * delta).sum(), k
 
 # %% [markdown]
 # The sum over $i, j$ is a correlation: at stride and dilation 1 the error slides over the (padded!) input like a kernel. In general
-# **stride and dilation change places**: weight $m$ moves in steps of $d$, and errors lie $s$ cells apart. So the framework's forward
-# code computes it, with the error as a kernel whose dilation is the old stride:
+# **stride and dilation change places**: weight $m$ moves in steps of $d$, and errors lie $s$ cells apart. So the forward code can
+# compute it, with the error as a kernel whose dilation is the old stride. (Rows that the floor of the output size dropped can make
+# the result too large; only its first $K_H \times K_W$ entries are $dw$.)
 
 # %%
 small, errors = board[:5, :5], delta[:, :3]
@@ -154,8 +157,9 @@ print("one convolution, stride and dilation swapped:", np.array_equal(swapped[..
 
 # %% [markdown]
 # > [!MISTAKE] The unpadded input
-# > The sum reads $\tilde x$, the *padded* input. With the plain $x$ every index is off by the padding. Code that skips cells outside, or
-# > slices, which NumPy cuts off without a word, does not even crash. Only a gradient check tells.
+# > The sum reads $\tilde x$, the *padded* input. With the plain $x$ every index is off by the padding. Code that skips the cells outside
+# > does not even crash, nor does code that slices, because NumPy silently shortens a slice that runs over the edge. Only a gradient
+# > check tells.
 
 # %%
 wrong = weight_gradient(delta, np.pad(board, (0, 2)), kernel.shape, 2, 2)
@@ -302,8 +306,8 @@ drill("conv-dx-code")
 #
 # **Question.** "The input gradient is a convolution with the flipped kernel." What exactly is flipped, and what about the stride?
 #
-# **Intuition.** Change the point of view: stand on one *input* cell and ask who writes to it. With stride 1, output $i - m$ does, with
-# weight $m$: the kernel runs backwards. That is a mathematical convolution, and its window hangs over the edge of $\delta$ by up to
+# **Intuition.** Change the point of view: stand on one *input* cell and ask who writes to it. With stride 1 (and no padding or
+# dilation), output $i - m$ does, with weight $m$: the kernel runs backwards. That is a mathematical convolution, and its window hangs over the edge of $\delta$ by up to
 # $d(K-1)$ cells, so $\delta$ is padded by that much ('full').
 #
 # Four steps turn any case into that one:
@@ -365,8 +369,8 @@ matrix = linear.toeplitz_matrix(kernel[..., None, None], board.shape, **options)
 print("T has the shape", matrix.shape, "- same dx:", np.array_equal(matrix.T @ delta.ravel(), dx.ravel()))
 
 # %% [markdown]
-# **Proof.** The three forms are one operation. Two hundred random shapes, strides up to 3, paddings, dilations, several
-# channels and images; the largest difference between the three, and to the literal loops, relative to the largest entry:
+# **Proof** that the three forms are one operation, on two hundred random cases: shapes, strides up to 3, paddings, dilations, several
+# channels and images. Each form is compared with the literal loops, relative to the largest entry:
 
 # %%
 forms = (gradients.dx_by_scatter, gradients.dx_by_full_convolution, gradients.dx_by_toeplitz)
@@ -379,12 +383,12 @@ for seed in range(200):
 print("200 cases, all differences below 1e-14:", worst < 1e-14)
 
 # %% [markdown]
-# Machine precision, not just 'close'. To read each of the three, put `??` behind its name: `gradients.dx_by_scatter`,
+# They agree to machine precision, not just closely. To read each of the three, put `??` behind its name: `gradients.dx_by_scatter`,
 # `gradients.dx_by_full_convolution`, `gradients.dx_by_toeplitz`. None is longer than fifteen lines of code.
 #
 # > [!INTERVIEW] "How is the backward pass of a convolution computed?"
-# > Three answers, one operation: scatter-add (how it is defined), full convolution of the zero-stuffed error with the turned,
-# > channel-swapped kernel (how fast kernels do it), transposed matrix (why it must be so). Then say what a good candidate adds: the
+# > Three answers, one operation: scatter-add (the chain rule as it stands), full convolution of the zero-stuffed error with the turned,
+# > channel-swapped kernel (each input cell gathers its own sum, so all can be computed at once), transposed matrix (why it must be so). Then say what a good candidate adds: the
 # > cost. $dx$ and $dw$ take as many multiply-adds as the forward pass *each*, so a training step is about three forward passes.
 
 # %% [markdown]
@@ -398,10 +402,11 @@ print("200 cases, all differences below 1e-14:", worst < 1e-14)
 # $$\delta^{(l-1)} = \frac{\partial J}{\partial z^{(l-1)}} = \underbrace{\frac{\partial J}{\partial a^{(l-1)}}}_{dx\ \text{of layer}\ l} \odot f'(z^{(l-1)})$$
 #
 # For ReLU the factor is a mask: 1 where $z > 0$, else 0. Note what the mask looks at: the forward *value* $z$, not the sign of the
-# error. At $z = 0$ exactly there is no derivative; every number from 0 to 1 is a subgradient, and frameworks take 0. A random weight
-# hits that point with probability about zero, so it does not disturb training.
+# error. At $z = 0$ exactly there is no derivative; every number from 0 to 1 is a subgradient, and frameworks take 0. With random weights
+# $z$ is practically never exactly 0, except on a patch of zeros with bias 0; the choice does not disturb training.
 #
 # Two layers in plain NumPy, a favourite at the whiteboard. Shapes are your safety net: every gradient has the shape of its array.
+# The bias gradients sum over the batch; the $1/N$ of a mean loss is already in `dy`.
 
 # %%
 x, w1, b1 = rng.normal(size=(5, 3)), rng.normal(size=(3, 4)), rng.normal(size=4)
@@ -456,7 +461,7 @@ drill("bug-activation-derivative")
 # remembers who won ('switches'). **Average.** Every cell contributed $1/K^2$, so each gets that share. (With padding: one over the number of cells that were
 # counted, chapter 03.) In both, windows that overlap *add* their messages.
 #
-# $$dx_{\,is+m^*,\,js+n^*} \mathrel{+}= \delta_{ij} \quad (m^*, n^*) = \arg\max \text{ of the window}
+# $$dx_{\,is+m^*,\,js+n^*} \mathrel{+}= \delta_{ij} \ \text{ with } (m^*, n^*) = \arg\max \text{ of the window}
 # \qquad\qquad dx_{\,is+m,\,js+n} \mathrel{+}= \frac{\delta_{ij}}{K^2} \ \text{ for all } m, n$$
 #
 # **Predict.** A 3×3 window with stride 1 on the 4×4 map below, all four errors 1. How much does the cell 9 get from max pooling? How
@@ -498,8 +503,9 @@ drill("max-pool-backward-batch")
 # ## A whole pass by hand
 #
 # **Question.** A real interview exercise: patch, 3×3 filter, ReLU, 2×2 max pooling with stride 2, target (7, 10), loss
-# $\tfrac12\lVert o - t\rVert^2$. Compute everything forwards, then the gradients of the pooled output, the convolution's output and the
-# weights. Take paper and do it before you run the cells.
+# $\tfrac12\lVert o - t\rVert^2$. Compute everything forwards, then the gradients of the loss with respect to the pooled output, the
+# convolution's output and the weights. The numbers are in the first two lines of the next cell (stride 1, no padding); take paper and
+# do it before you look at the results.
 
 # %%
 patch = np.array([[1.0, 3, 2, 4, 6, 4], [4, 8, 3, 1, 0, 2], [2, 1, 4, 3, 9, 1], [4, 7, 2, 3, 9, 2]])
@@ -521,7 +527,8 @@ print("dw:", dw[..., 0, 0].tolist())
 # %% [markdown]
 # And here is the picture that texts on backpropagation leave out, with the numbers of this pass: values forwards in the upper row,
 # gradients of the loss backwards in the lower one. Follow the $-5$: it enters the pooling, leaves it at the winner only, passes the
-# ReLU (its $z$ was $2 > 0$) and spreads over nine input cells.
+# ReLU (its $z$ was $2 > 0$) and spreads over the nine input cells of its window, times the weight of each: nothing for the middle
+# column.
 
 # %%
 names = ["input x", "z = conv(x, w)", "a = relu(z)", "pooled o"]
@@ -567,8 +574,9 @@ numeric = numeric_gradient(lambda z: losses.softmax_cross_entropy(z, labels)[0],
 print("finite differences agree:", np.allclose(numeric, dlogits, atol=1e-8))
 
 # %% [markdown]
-# **Why not the squared error?** Behind a sigmoid, its gradient is $(s - t)\,s(1 - s)$: the slope stays. Look at a unit that is sure and
-# wrong (target 1):
+# **Why not the squared error?** Behind a sigmoid $s$, the gradient of $\tfrac12 (s - t)^2$ with respect to the logit is
+# $(s - t)\,s(1 - s)$: the slope stays. Cross-entropy, here $-t \log s - (1 - t) \log(1 - s)$, gives $s - t$ once more. Look at a unit
+# with target 1, from undecided to sure and wrong:
 
 # %%
 for z_value in (0.0, -3.0, -7.0):
@@ -578,7 +586,7 @@ for z_value in (0.0, -3.0, -7.0):
     )
 
 # %% [markdown]
-# The more wrong the unit, the *less* the squared error asks for. Cross-entropy is also the negative log-likelihood of the labels, and
+# Once $s$ is below $\tfrac13$, the more wrong the unit, the *less* the squared error asks for. Cross-entropy is also the negative log-likelihood of the labels, and
 # convex in the logits, which the squared error behind a softmax is not.
 #
 # > [!SAY] Why cross-entropy and not mean squared error?
@@ -660,6 +668,7 @@ print("gradient of the logits sums to 0:", bool(abs(flows[-1].sum()) < 1e-12))
 #
 # **Formula.** For one channel with $M$ numbers ($N \cdot H \cdot W$ of them in a CNN): $\mu = \frac1M \sum x_i$,
 # $\sigma^2 = \frac1M \sum (x_i - \mu)^2$, $\hat x_i = (x_i - \mu)/\sqrt{\sigma^2 + \varepsilon}$, $y_i = \gamma \hat x_i + \beta$.
+# The scale $\gamma$ and the shift $\beta$ are learned, one pair for each channel; the tiny constant $\varepsilon$ keeps the quotient finite.
 #
 # The parameters are easy, as in a bias and a weight:
 # $\; d\beta = \sum dy_i, \quad d\gamma = \sum dy_i \hat x_i.$
@@ -668,7 +677,7 @@ print("gradient of the logits sums to 0:", bool(abs(flows[-1].sum()) < 1e-12))
 #
 # 1. directly: $d\hat x_i / \sigma_\varepsilon$;
 # 2. through the variance, with $\partial \sigma^2 / \partial x_i = 2 (x_i - \mu)/M$ and
-#    $\partial \hat x_j / \partial \sigma^2 = -\hat x_j / 2\sigma_\varepsilon^2$:
+#    $\partial \hat x_j / \partial \sigma^2 = -\hat x_j / (2\sigma_\varepsilon^2)$:
 #    $\; -\hat x_i \cdot \frac{1}{M\sigma_\varepsilon} \sum_j d\hat x_j \hat x_j$;
 # 3. through the mean, with $\partial\mu/\partial x_i = 1/M$: $\; -\frac{1}{M\sigma_\varepsilon} \sum_j d\hat x_j$. (The mean's path through
 #    the variance vanishes, because $\sum (x_j - \mu) = 0$.)
@@ -697,12 +706,14 @@ print("dx sums to 0 in every channel:", np.allclose(dx.sum(axis=(0, 1, 2)), 0))
 #
 # - **$dx$ sums to zero in each channel.** A common shift of all $x$ is subtracted again, so no gradient can ask for one. Hence the bias of the
 #   convolution *before* a batch norm gets no gradient and is left out; $\beta$ does its work.
-# - **Examples of a batch are coupled**: image 1 has a gradient through image 2's loss. With a batch of one dense vector the variance is 0.
-# - **At inference** stored running statistics are constants: then the direct path is the whole gradient, and the layer is an affine map that
-#   can be folded into the convolution (chapter 08).
+# - **Examples of a batch are coupled**: image 1 has a gradient through image 2's loss. Behind a dense layer with a batch of one, $M = 1$:
+#   the variance is 0, $y = \beta$ whatever the input, and $dx = 0$.
+# - **At inference** the layer uses means and variances averaged during training. They are constants: the direct path is the whole
+#   gradient, and the layer is an affine map that can be folded into the convolution (chapter 08).
 #
-# Before or after the activation? The paper puts it between convolution and ReLU; after the ReLU works too; pre-activation ResNets use
-# norm, ReLU, convolution. Be consistent within a network.
+# Before or after the activation? The paper normalises the pre-activations, between convolution and ReLU; after the ReLU works in practice
+# too; pre-activation ResNets use norm, ReLU, convolution. Be consistent within a network, and drop the convolution's bias where the
+# norm follows it directly.
 
 # %%
 shifted = loss_of_x(features + 5.0) - loss_of_x(features)
@@ -723,8 +734,8 @@ drill("batch-norm-backward-code")
 #
 # $$\frac{\partial J}{\partial x_i} \approx \frac{J(x + h e_i) - J(x - h e_i)}{2h}$$
 #
-# Two errors pull $h$ in opposite directions. *Truncation* falls with $h$. *Rounding*: each $J$ is only known to a relative $\varepsilon$, and the
-# division by $h$ blows that up to $\varepsilon/h$. The best central step is near $\varepsilon^{1/3}$: about $6 \cdot 10^{-6}$ in float64, $5 \cdot 10^{-3}$ in
+# Two errors pull $h$ in opposite directions. *Truncation*, the $h^2$, shrinks with $h$. *Rounding*: each $J$ is only known to a relative
+# error of the machine precision $\varepsilon$, and the division by $h$ blows that up to about $\varepsilon/h$ (for a $J$ of size 1). The best central step is near $\varepsilon^{1/3}$: about $6 \cdot 10^{-6}$ in float64, $5 \cdot 10^{-3}$ in
 # float32.
 #
 # **Predict.** What happens at $h = 10^{-12}$, in each precision?
@@ -757,7 +768,7 @@ marks = {
     "ε^⅓, float64": np.finfo(np.float64).eps ** (1 / 3),
     "ε^⅓, float32": np.finfo(np.float32).eps ** (1 / 3),
 }
-caption = "Both curves fall with h² and rise again with ε/h. float64 keeps ten digits near h = 1e-5, float32 between four and five near 1e-3; at 1e-12 float32 has lost all of them."
+caption = "From right to left both curves fall with h², then rise with ε/h. float64 keeps ten digits near h = 1e-5, float32 between four and five near 1e-3; at 1e-12 float32 has lost all of them."
 figures.show(figures.draw_error_sweep, hs, sweep, marks=marks, caption=caption, size=(7.5, 3.6))
 
 # %% [markdown]
@@ -779,9 +790,10 @@ print(
 )
 
 # %% [markdown]
-# **What a relative error means.** $|g - \hat g| / \max(|g|, |\hat g|)$, because an absolute error of 0.001 is fine for a gradient of 1000 and
-# nonsense for one of 0.001. As a rule of thumb in float64 with $h = 10^{-5}$: below $10^{-7}$ right; $10^{-4}$ fine only with kinks about;
-# above $10^{-2}$ wrong. When both numbers are nearly 0, rounding alone makes the quotient large: use a floor.
+# **What a relative error means.** With $g$ from your code and $\hat g$ from the difference: $|g - \hat g| / \max(|g|, |\hat g|)$, because an absolute error of 0.001 is fine for a gradient of 1000 and
+# nonsense for one of 0.001. As a rule of thumb in float64 with $h = 10^{-5}$: below $10^{-7}$ right; $10^{-4}$ fine only if
+# there are kinks; above $10^{-2}$ wrong. When both numbers are nearly 0, rounding alone makes the quotient large: do not let the
+# denominator fall below a small floor, say $10^{-8}$.
 #
 # **Kinks.** ReLU, max pooling and absolute values have points where the two sides disagree. A central difference that straddles one
 # averages both slopes, and the check 'fails' although the code is right:
@@ -826,9 +838,12 @@ drill("gradient-check-code")
 #
 # $$\frac{\partial J}{\partial x_l} = \frac{\partial J}{\partial x_L} \Big( 1 + \frac{\partial}{\partial x_l} \sum_{i=l}^{L-1} F_i(x_i) \Big)$$
 #
-# The 1 carries the gradient back unchanged, whatever the layers do. It is a sum over $2^{L-l}$ paths and no longer one product.
+# The 1 (for vectors, the identity matrix) carries the gradient back unchanged, whatever the layers do; to vanish, the other term would have
+# to be close to $-1$ for every image at once. Multiplied out it is a sum over $2^{L-l}$ paths and no longer one product. All this needs a
+# skip with nothing on it: the ReLU *after* the addition in the first ResNet puts a mask on the 1.
 #
-# **Predict.** Thirty 3×3 layers with ReLU. *gain* multiplies He's weights. Which of these vanish, which explode?
+# **Predict.** Thirty 3×3 layers with ReLU, with He's initialisation: random weights of variance $2/(K^2 C_\text{in})$. *gain* multiplies these
+# weights. In which of these runs do the gradients vanish, in which do they explode?
 
 # %%
 runs = {
@@ -852,15 +867,22 @@ for name, norms in runs.items():
 # Four honest readings of this measurement:
 #
 # - He's initialisation was made so that a plain ReLU net neither vanishes nor explodes *on average*, and here it stays within a factor of
-#   about ten. It is fragile: 30 % less, and five digits are gone.
-# - **Skips do not vanish**: even with tiny branches the 1 remains.
+#   about ten. It is fragile: weights 30% smaller, and the gradient shrinks by another $0.7^{30}$, to a few millionths.
+# - **With skips gradients do not vanish**: even with tiny branches the 1 remains.
 # - **Skips alone can explode**: with branches of full size each block multiplies the variance by almost two. That is why residual branches
-#   end in batch norm, start at zero, or are scaled by $1/\sqrt L$.
+#   contain batch norm, start at zero, or are scaled by $1/\sqrt L$ for $L$ blocks.
 # - ResNet's paper does not claim that its plain nets had vanishing gradients: they used batch norm and had healthy gradients. They had higher
 #   *training* error when deeper, the *degradation problem*: an optimisation difficulty, not overfitting. The identity path makes 'change
 #   nothing' easy to learn.
 #
-# The toy residual net of interviews: $h = \varphi(Wx + b) + x$, $\;y = \varphi(Vh + c) + h$. The skips are the two plus signs in the gradient:
+# The toy residual net of interviews, with any activation $\varphi$ (below: tanh): $h = \varphi(z) + x$ with $z = Wx + b$, and
+# $y = \varphi(r) + h$ with $r = Vh + c$. Backwards:
+#
+# $$dr = dy \odot \varphi'(r) \quad dV = dr\, h^\top \quad dc = dr \quad dh = dy + V^\top dr$$
+#
+# $$dz = dh \odot \varphi'(z) \quad dW = dz\, x^\top \quad db = dz \quad dx = dh + W^\top dz$$
+#
+# The skips are the two plus signs.
 
 # %%
 x, w, b = rng.normal(size=3), rng.normal(size=(3, 3)), rng.normal(size=3)
@@ -921,7 +943,7 @@ drill("explain-residual-gradient")
 #
 # The formulas of this chapter say it: $dw$ needs the layer's *input*, the ReLU needs its mask, the pooling its winners. So the forward
 # pass must **keep every activation** until its backward pass has used it, for every image in the batch. Inference may forget each one
-# at once. The outputs of VGG-16's thirteen convolutions, at four bytes a number:
+# as soon as the next layer has read it. The outputs of VGG-16's thirteen convolutions, at four bytes a number:
 
 # %%
 blocks = [(224, 64, 2), (112, 128, 2), (56, 256, 3), (28, 512, 3), (14, 512, 3)]
