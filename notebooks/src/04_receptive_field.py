@@ -73,7 +73,8 @@ drill("field-of-equal-layers")
 # $$r \;\leftarrow\; r + d\,(k - 1)\, j \qquad\text{and then}\qquad j \;\leftarrow\; j \cdot s$$
 #
 # In this order: a layer's own stride does not widen its own window, only those above it. A pooling is a window like any other.
-# Activations, batch normalisation and 1×1 convolutions add nothing, since $k - 1 = 0$.
+# Activations, 1×1 convolutions and, at test time, batch normalisation (a scale and a shift of each channel) add nothing: they
+# read one place only, so $k - 1 = 0$.
 #
 # **Predict.** A 5-tap convolution, a pooling of 2 with stride 2, another 5-tap convolution. Three sizes, please.
 
@@ -87,7 +88,7 @@ caption = "5, then 6, then 6 + 4·2 = 14: the five taps of the last layer stand 
 figures.show(figures.draw_tower, classic, 18, 1, caption=caption, size=(9, 2.9))
 
 # %% [markdown]
-# With dilation 2 the first layer spans $2 \cdot 4 + 1 = 9$ pixels, and everything above is shifted up: 9, 10, 18.
+# With dilation 2 the first layer spans $2 \cdot 4 + 1 = 9$ pixels, and every field from there on is 4 larger: 9, 10, 18.
 
 # %%
 dilated = (conv(5, dilation=2), *classic[1:])
@@ -163,9 +164,9 @@ print("map sizes:", sorted(set(receptive.map_sizes(ten, (64, 64)))))
 print("fields:   ", [field.size for field in receptive.fields(ten)])
 
 # %% [markdown]
-# No map got smaller, and the field grew in each layer. It grows because *windows overlap neighbours that see other pixels*, not
-# because anything is compressed. What strides and pooling change is the speed: without them the field grows by **addition**,
-# with them by **multiplication**. For $L$ layers with kernel $k$ and stride $s$ each:
+# No map got smaller, and the field grew in each layer. It grows because *a window takes in neighbouring units, which see other
+# pixels*, not because anything is compressed. What strides and pooling change is the speed: without them the field grows by
+# **addition**, with them by **multiplication**. For $L$ layers with kernel $k$ and stride $s$ each:
 #
 # $$r = 1 + L\,(k - 1) \quad (s = 1) \qquad\qquad r = 1 + (k - 1)\,\frac{s^L - 1}{s - 1} \quad (s > 1)$$
 #
@@ -192,7 +193,7 @@ drill("field-of-strided-stack")
 # **Question.** Now we know how *large* the field is. *Where* is it?
 #
 # **Formula.** A third number goes upwards, the **start** $a$: the first pixel that unit 0 sees. Padding $p$ before the map puts
-# unit 0 that many cells further out, and a cell of the map is $j$ pixels wide:
+# unit 0 that many cells further out, and neighbouring cells of the map are $j$ pixels apart:
 #
 # $$a \;\leftarrow\; a - p\, j \qquad\text{(with the old } j\text{)}$$
 #
@@ -257,8 +258,9 @@ for pixel in (37, 150):
     print(f"pixel {pixel} is map coordinate {receptive.map_coordinate(conv5_3, pixel):.3f}")
 
 # %% [markdown]
-# Those are fractions, and a map has whole cells. **RoI pooling** rounds them; **RoI Align** keeps them and interpolates between
-# the four cells around. How much does rounding cost?
+# Those are fractions, and a map has whole cells. Detectors call such a box a *region of interest* (RoI) and have two ways to
+# cut it out: **RoI pooling** rounds the fractions; **RoI Align** keeps them and interpolates between the four nearest cells.
+# How much does rounding cost? (A box is written as top, left, bottom, right.)
 #
 # **Predict.** Stride 16: by how many pixels can a rounded edge be wrong?
 
@@ -280,9 +282,9 @@ figures.show(
 )
 
 # %% [markdown]
-# Half a cell: 8 pixels at stride 16, 16 at stride 32. For a class label nobody notices, for a mask of a small object it is
-# everything. A ramp shows it exactly: let the image hold its own row number, so that a map of means holds the middles of its
-# fields. The average over the box should be the row of its middle, 93.5.
+# Half a cell: 8 pixels at stride 16, 16 at stride 32. For a class label nobody notices; for a mask, the exact pixels of a small
+# object, it is everything. A ramp shows it exactly: let the image hold its own row number, so that a map of means holds the
+# middles of its fields. The average over the box should be the row of its middle, 93.5.
 
 # %%
 cells = np.arange(14)
@@ -292,11 +294,13 @@ samples = [receptive.map_coordinate(conv5_3, pixel) for pixel in np.linspace(37,
 print("RoI Align, interpolated:  ", np.interp(samples, cells, means).mean())
 
 # %% [markdown]
-# (Rounded, the box runs from 32 to 144, which is cells 2 to 8.) Chapter 11 builds both.
+# (Rounded, the box runs from 32 to 144, which is cells 2 to 8. Some programs, torchvision's `roi_pool` among them, count the
+# cell of the rounded end in, here cell 9.) Chapter 11 builds both.
 #
 # > [!FRAMEWORKS] Half a pixel
 # > Here pixel $i$ has its middle at $i$. Box coordinates often mean edges instead: pixel $i$ runs from $i$ to $i + 1$, with its
-# > middle at $i + 0.5$. `torchvision.ops.roi_align` subtracts that half with `aligned=True`; its default does not, for old models.
+# > middle at $i + 0.5$, and so has cell $i$ of the map. `torchvision.ops.roi_align` with `aligned=True` therefore subtracts half a
+# > cell after dividing by the stride; its default does not, for the sake of old models.
 #
 # > [!SAY] How do you map a region to a feature map?
 # > I divide its coordinates by the cumulative stride of the layers below that map, after subtracting the offset of unit 0, which
@@ -311,9 +315,9 @@ drill("rounding-of-a-region")
 #
 # **Question.** Dilation makes the field larger without stride, pooling or weights. What is the catch?
 #
-# **Intuition.** At stride 1 a layer with dilation $d$ adds $d(k - 1)$. Double the dilation in each layer, and the field doubles too:
-# 1, 2, 4, 8 gives $1 + 2 \cdot 15 = 31$ pixels from four layers with three taps. But the taps of *one* dilated layer leave gaps, and
-# if all layers leave the *same* gaps, nobody ever fills them.
+# **Intuition.** At stride 1 a layer with dilation $d$ adds $d(k - 1)$. Double the dilation in each layer, and the field about
+# doubles too: 1, 2, 4, 8 gives $3, 7, 15, 31$ pixels with three taps, $1 + 2 \cdot 15$ after four layers. But the taps of *one*
+# dilated layer leave gaps, and if all layers leave the *same* gaps, nobody ever fills them.
 
 # %%
 equal, doubling = stacks.same_convs((2, 2, 2)), stacks.same_convs((1, 2, 4))
@@ -328,9 +332,9 @@ caption = (
 figures.show(figures.draw_towers, cases, caption=caption, size=(11, 3))
 
 # %% [markdown]
-# This is **gridding**: the theoretical size says 13, but in two dimensions only $7 \cdot 7 = 49$ of $13 \cdot 13 = 169$ pixels
-# are read. Neighbouring units see *interleaved* grids that never exchange anything, which shows as a checkerboard in
-# segmentation maps.
+# This is **gridding**: the theoretical size says 13, since the recurrence counts from the first cell to the last, gaps
+# included. But in two dimensions only $7 \cdot 7 = 49$ of $13 \cdot 13 = 169$ pixels are read. Neighbouring units see
+# *interleaved* grids that never exchange anything, which shows as a checkerboard in segmentation maps.
 #
 # **Predict.** Which of these rates leave gaps: (1, 2, 4), (1, 2, 3), (2, 4, 8), (1, 2, 9)?
 
@@ -341,9 +345,10 @@ for rates in ((2, 2, 2), (1, 2, 4), (1, 2, 3), (2, 4, 8), (1, 2, 9)):
     print(f"{rates}: {seen.any(axis=0).sum():>2} of {span} cells on an axis are read")
 
 # %% [markdown]
-# Two rules follow. Rates with a **common factor** (2, 4, 8) can only reach multiples of it. And a rate must not leap over what the
-# layers below have filled: after 1 and 2, a unit sees 7 cells without a gap, so the next rate may be up to 7, and 9 is too
-# much. (Wang and others call such rates *hybrid dilated convolution* and recommend sawtooth rates such as 1, 2, 5, 1, 2, 5.)
+# Two rules follow. Rates with a **common factor** (2, 4, 8) can only reach multiples of it. And a rate must not leap over what
+# the layers below have filled: after 1 and 2, a unit sees 7 cells without a gap, so the next rate may be up to 7, and 9 is too
+# much. (Wang and others call a choice of rates without gaps *hybrid dilated convolution* and recommend sawtooth rates such as
+# 1, 2, 5, 1, 2, 5.)
 
 # %%
 drill("field-of-doubling-dilations")
@@ -358,13 +363,15 @@ drill("cells-read-with-gaps")
 #
 # Measure. There are two ways, and neither knows any index arithmetic:
 #
-# - **By gradient.** Put a one at the unit, zeros elsewhere, and send it backwards. Pixels with a gradient other than 0 are in the
-#   field. All weights must be positive, so that nothing cancels by accident, and pooling is averaged: a maximum sends its
-#   gradient to one winner only.
+# - **By gradient.** The gradient at a pixel says how fast the unit changes when that pixel does. Put a one at the unit, zeros
+#   elsewhere, and send it backwards (chapter 05 shows how): pixels with a gradient other than 0 are in the field. All weights
+#   must be positive, so that nothing cancels by accident, and pooling is averaged: a maximum sends its gradient to one winner
+#   only.
 # - **By perturbation.** Change a pixel and look whether the unit changes. A small change can be lost in rounding, so we use the
 #   strongest poison there is: NaN. Whatever reads it becomes NaN, through every sum and every maximum.
 #
-# **Predict.** VGG-16 up to its last pool, the unit in the middle. How many pixels will each of the three ways find?
+# **Predict.** VGG-16 up to its last pool, the unit in the middle. How many pixels will each of the three ways (the recurrence,
+# the gradient, the poison) find?
 
 # %%
 size, unit = (224, 224), (3, 3)
@@ -433,7 +440,8 @@ drill("measured-with-holes")
 # **Question.** An Inception module has four branches, a ResNet has shortcuts. What is *the* receptive field then?
 #
 # Each **path** has its own field, and the unit's field is their **union**. Where all paths share a centre and a jump (as 'same'
-# padding makes them), the union is simply the largest. One GoogLeNet module on a map of pixels:
+# padding makes them), the union is simply the largest. One GoogLeNet module directly on the pixels; its four branches have
+# three different fields, because its 3×3 convolution and its 3×3 pooling see the same:
 
 # %%
 print([(field.size, field.start) for field in receptive.path_fields([stacks.inception()])])
@@ -533,9 +541,9 @@ figures.show(figures.draw_field_sizes, sizes, caption=caption, size=(9, 4))
 
 # %% [markdown]
 # > [!INTERVIEW] A field larger than the image
-# > 427 on a 224-pixel image means: every unit of the last map can see everything (apart from the far side of the
-# > image, for units in a corner). What hangs over is padding. It costs accuracy near the borders, and it tells units where the
-# > border is.
+# > 427 on a 224-pixel image means: nearly every unit of the last map can see everything. (Only those of its first row and column
+# > cannot: they see up to pixel 213 and miss the last ten.) What hangs over the edge is padding. Padding costs accuracy near the
+# > borders, and it tells units where the border is.
 
 # %%
 drill("why-427-or-483")
@@ -607,8 +615,8 @@ print(growth)
 
 # %%
 caption = (
-    "From 4 to 32 layers the field grows from 9 to 65 pixels, the spread by the root of 8. Whiskers: "
-    "lowest and highest of 3 seeds."
+    "From 4 to 32 layers the field grows from 9 to 65 pixels, the spread only about threefold (computed: "
+    "the root of 8, 2.8). Whiskers: lowest and highest of 3 seeds."
 )
 figures.show(
     figures.draw_spread,
@@ -621,8 +629,9 @@ figures.show(
 )
 
 # %% [markdown]
-# By about two, the root of four. What widens the bell: larger kernels, **strides and dilation** (their jump enters squared). What
-# narrows it: **skips**. If block and skip count the same, half of the paths take no step at all, and each block's variance is halved:
+# By about two, the root of four. What widens the bell: larger kernels, **strides and dilation** (their jump enters squared).
+# What narrows it: **skips**. If block and skip count the same, half of the influence passes each block without a step, and each
+# block's variance is halved:
 
 # %%
 share = np.eye(1, 65, 32)[0]
@@ -635,8 +644,9 @@ print(
 
 # %% [markdown]
 # **Before and after training.** The geometry says which paths exist, the weights say how strong they are, and training changes
-# weights. A task made for the purpose: pictures of 13×13 pixels with faint noise and one dot on the *outermost* two rings; is it
-# bright or dark? Six 3×3 layers see the picture exactly, but at first they hardly look at its edge.
+# weights. A task made for the purpose: pictures of 13×13 pixels with faint noise and one dot on the *outermost* two rings; is
+# it bright or dark? Six 3×3 layers without padding leave one unit, which sees exactly the whole picture, but at first it hardly
+# looks at the edge.
 #
 # **Predict.** Training leaves the theoretical field as it is. What happens to the effective one?
 
@@ -684,7 +694,7 @@ drill("statements-on-the-effective-field")
 # | more layers | by addition | depth, work, memory; $\sqrt{L}$ in effect |
 # | larger kernels | by addition | work grows with $k^2$ |
 # | stride, pooling | by multiplication | resolution |
-# | dilation | by addition of $d(k - 1)$ | gaps, if the rates are chosen badly |
+# | dilation | by addition of $d(k - 1)j$; if the rates double, it doubles | gaps, if the rates are chosen badly |
 # | global pooling, attention | to everything at once | place is lost, or work grows with the square of the pixels |
 # | a smaller image | not in pixels, but in content | detail |
 #
@@ -705,8 +715,8 @@ drill("layers-needed")
 # 1. Start with size 1, jump 1, start 0. Per layer: size += d(k−1)·jump, start −= p·jump, and *then* jump ×= s.
 # 2. The field grows in every layer with k > 1, compression or not: by addition at stride 1, by multiplication with strides.
 # 3. Padding moves the field and never widens it. Dilation widens it and may leave gaps.
-# 4. VGG-16: 212, stride 32. ResNet-50: 427 or 483, as the stride sits in the 3×3 or before it.
-# 5. The effective field is a bell in the middle, of width √L in a field of width L; training can reshape it.
+# 4. VGG-16: 212, stride 32. ResNet-50: 427 if the stride sits in the first 3×3 of a stage, 483 if it comes before.
+# 5. The effective field is a bell in the middle; it widens like √L while the field grows like L. Training can reshape it.
 #
 # | Formula | |
 # |---|---|
