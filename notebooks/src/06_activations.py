@@ -52,7 +52,8 @@ print(f"{w1.size + b1.size + w2.size + b2.size:,} parameters compute what {joint
 
 # %% [markdown]
 # Depth without an activation is a linear model (linear or logistic regression) with superfluous parameters. Put a bend
-# between the layers, and two units already solve what no linear model can: *exclusive or*.
+# between the layers, and two units already solve what no linear model can: *exclusive or* (XOR),
+# which is 1 if exactly one of the two inputs is 1.
 
 # %%
 corners = np.array([[0, 0], [0, 1], [1, 0], [1, 1.0]])
@@ -65,7 +66,7 @@ print("the best linear model:", (np.c_[corners, np.ones(4)] @ best).round(2))
 # **In what sense is ReLU non-linear?** $\text{relu}(x) = \max(0, x)$ is straight on both sides of 0. But a linear function
 # must satisfy $f(a + b) = f(a) + f(b)$, and $\text{relu}(1) + \text{relu}(-1) = 1$, while $\text{relu}(0) = 0$. It is
 # *piecewise* linear, and so is every network of such units: a sum of bends. With enough bends it follows any continuous
-# curve. Eight units, one bend each, on a sine:
+# curve on an interval, as closely as you like. Eight units, one bend each, on a sine:
 
 
 # %%
@@ -88,7 +89,8 @@ figures.show(figures.draw_curves, t, lines, xlabel="x", ylabel="f(x)", caption=c
 # %% [markdown]
 # Can a ReLU network *be* linear? Yes. As long as no unit switches, it is one linear map. If all pre-activations stay
 # positive on the whole data set, then the network is a linear classifier there. And it can build the identity on purpose:
-# $x = \text{relu}(x) - \text{relu}(-x)$.
+# $x = \text{relu}(x) - \text{relu}(-x)$. Measured for a whole network: up to its bias it is linear where
+# $f(a + b) - f(a) - f(b) + f(0)$ is 0.
 
 # %%
 values = np.array([-3.0, -0.5, 0.0, 2.0])
@@ -135,8 +137,8 @@ figures.show(figures.draw_functions, x, pairs, caption=caption, size=(9.5, 4.4))
 # | GELU | $x\,\Phi(x)$ | $[-0.17, \infty)$ | $\Phi(x) + x\,\varphi(x)$ | $[-0.13, 1.13]$ |
 # | SiLU | $x\,\sigma(x)$ | $[-0.28, \infty)$ | $\sigma + x\,\sigma (1 - \sigma)$ | $[-0.10, 1.10]$ |
 #
-# ($\Phi$ and $\varphi$ are the normal distribution function and its density; $\alpha$ lies between 0 and 1.) Softmax is
-# missing on purpose: it maps a *vector* to a vector, and has a section of its own. The measured extremes:
+# ($\Phi$ and $\varphi$ are the distribution function and the density of the standard normal distribution; the $\alpha$ of leaky ReLU lies between 0 and 1.) Softmax is
+# missing on purpose: it maps a *vector* to a vector, and has a section of its own. The extremes, measured between $-12$ and 12:
 
 # %%
 fine = np.linspace(-12, 12, 240_001)
@@ -215,7 +217,7 @@ print(f"a black frame: {(z == 0).mean():.0%} of the pre-activations are exactly 
 # So 'never' is not quite true: constant regions with a zero bias sit exactly on the kink. The convention 0 simply gives them
 # no gradient, and nothing breaks.
 #
-# **Leaky ReLU** keeps a small slope $\alpha$ on the left (0.01 in the paper; PReLU learns it; ELU bends smoothly to $-\alpha$). Many texts
+# **Leaky ReLU** keeps a small slope $\alpha$ on the left (0.01 in the paper; PReLU learns it; ELU bends smoothly towards $-\alpha$, with an $\alpha$ of its own, usually 1). Many texts
 # write it as $\max(\alpha x, x)$. Is that right?
 
 # %%
@@ -225,8 +227,8 @@ for alpha in (0.01, 2.0, -0.5):
     print(f"alpha {alpha:>5}: max {np.maximum(alpha * values, values)}, the same as leaky ReLU: {same}")
 
 # %% [markdown]
-# At $\alpha = 2$ the maximum takes the wrong branch on both sides. The short form needs $0 \le \alpha \le 1$. (For a negative
-# $\alpha$ the two agree, but the function folds up on the left: nobody uses that.)
+# At $\alpha = 2$ the maximum takes the wrong branch on both sides. The short form needs $\alpha \le 1$. (For a negative
+# $\alpha$ the two still agree, but the function folds up on the left and is no leaky ReLU any more. That leaves $0 \le \alpha \le 1$.)
 
 # %%
 drill("leaky-relu-as-maximum")
@@ -258,11 +260,11 @@ for layers in (1, 5, 10, 20):
 
 # %% [markdown]
 # The weights could compensate: with weights of size 4 the product stays near 1. But large weights make large $|z|$, and there the slope is
-# not 0.25. The depth lab below shows that no initialisation saves a deep sigmoid network.
+# not 0.25. The depth lab below shows that none of the usual initialisations saves a deep sigmoid network.
 #
-# The third: outputs are never negative. Then all inputs $a$ of the next layer are positive, and since $dw = a \cdot dz$, all weights of a unit
+# The third: its outputs are all positive. Then all inputs $a$ of the next layer are positive, and since $dw = a \cdot dz$, all weights of a unit
 # get gradients of *one sign* for one example: they can only rise together or fall together. Tanh is centred on 0 and
-# avoids that; it saturates as well, but its slope near 0 is 1.
+# avoids that; it saturates as well, but its slope near 0 is 1. (ReLU is not centred either: it shares this third flaw.)
 
 # %%
 a = act.sigmoid(rng.normal(size=6))
@@ -271,8 +273,8 @@ for dz in (0.3, -0.7):
 
 # %% [markdown]
 # > [!INTERVIEW] Where is the sigmoid still right?
-# > Where a number between 0 and 1 is *meant*: the probability of a yes/no output, the gates of an LSTM or of a squeeze-and-excitation
-# > block. What left is the sigmoid between hidden layers.
+# > Where a number between 0 and 1 is *meant*: the probability of a yes/no output, the gates of an LSTM (a recurrent network) or of a
+# > squeeze-and-excitation block, which weights whole channels. Only between hidden layers has it gone out of use.
 
 # %%
 drill("sigmoid-slope-product")
@@ -300,6 +302,9 @@ print(act.softmax_grad(z).round(3))
 print("columns sum to 0:", np.allclose(act.softmax_grad(z).sum(axis=0), 0))
 
 # %% [markdown]
+# On the diagonal stands $p_i (1 - p_i)$, between 0 and 0.25 like the sigmoid's slope; off it $-p_i\, p_j$, between $-0.25$ and 0. A confident softmax (one $p_i$ near 1) is
+# saturated: its whole Jacobian is close to 0.
+#
 # The backward pass is a product with that matrix. It needs no matrix, though:
 # $dz_j = \sum_i dp_i\, p_i (\delta_{ij} - p_j) = p_j \big(dp_j - \sum_i dp_i\, p_i\big)$.
 
@@ -385,7 +390,8 @@ with np.errstate(all="ignore"):
 
 # %% [markdown]
 # **The cure** is the shift that does nothing: subtract the largest logit. Then the largest exponent is 0, nothing overflows, and the sum is at
-# least 1. For the sigmoid: compute from $e^{-|x|}$, which is at most 1.
+# least 1. For the sigmoid: compute from $e^{-|x|}$, which is at most 1. (Above, $1 / (1 + e^{-x})$ got away with its
+# overflow, because $1 / \infty = 0$; the form $e^x / (1 + e^x)$ did not.)
 #
 # **Still not enough for the loss.** Cross-entropy wants $\log p$. A probability that rounded to 0 has the logarithm $-\infty$, and one that
 # rounded to 1 has lost its last digits. So never take the logarithm of a softmax; compute **log-softmax** at once:
@@ -401,8 +407,8 @@ loss, dz = losses.softmax_cross_entropy(z, np.array(1))
 print(f"loss of the wrong class: {loss:.0f}, its gradient {dz}")
 
 # %% [markdown]
-# The same trap waits in derivatives. $\sigma (1 - \sigma)$ is exactly 0 from $x = 37$ on, because $\sigma$ has rounded to 1. Computed as $e / (1 + e)^2$ with
-# $e = e^{-|x|}$ it keeps all digits:
+# The same trap waits in derivatives. $\sigma (1 - \sigma)$ is exactly 0 from $x = 37$ on, because $\sigma$ has rounded to 1. Computed as $u / (1 + u)^2$ with
+# $u = e^{-|x|}$ it keeps all digits:
 
 # %%
 s = act.sigmoid(np.array(40.0))
@@ -431,14 +437,14 @@ drill("log-sigmoid-code")
 # %% [markdown]
 # ## Cross-entropy or squared error?
 #
-# **Question.** Squared error is the natural distance. Why does nobody use it behind a sigmoid or a softmax?
+# **Question.** Squared error is the natural distance. Why is it hardly ever used behind a sigmoid or a softmax?
 #
 # **Formula.** One unit, $s = \sigma(z)$, target $t$. With respect to the logit:
 #
 # $$\frac{\partial}{\partial z}\,\tfrac12 (s - t)^2 = (s - t)\cdot \sigma'(z) \qquad\qquad
 # \frac{\partial}{\partial z}\big[-t \log s - (1 - t)\log(1 - s)\big] = s - t$$
 #
-# The logarithm cancels the sigmoid's slope. With squared error the slope stays, and a unit that is *confidently wrong* is saturated: it learns
+# The logarithm cancels the sigmoid's slope: what remains is the error itself, close to $\pm 1$ when the unit is badly wrong. With squared error the slope stays, and a unit that is *confidently wrong* is saturated: it learns
 # least where it should learn most.
 #
 # **Predict.** $t = 1$, $z = -8$. How large are the two gradients?
@@ -461,7 +467,7 @@ figures.show(figures.draw_losses, z, costs, caption=caption, size=(8.5, 2.6))
 
 # %% [markdown]
 # The left picture also shows that the squared error is **not convex** in the logit: it flattens where it is large. The cross-entropy is
-# convex. Measured by curvature, and by how long one unit needs that starts at $z = -6$:
+# convex. Measured by the curvature, and by the number of steps that one unit needs from $z = -6$:
 
 # %%
 curvature = [np.diff(values, 2).min() for values in (squared[0], entropy[0])]
@@ -476,7 +482,7 @@ for name, slope in slopes.items():
 # %% [markdown]
 # The other reason is statistical. Cross-entropy is the negative log-likelihood of the labels under the network's probabilities, so minimising it is
 # *maximum likelihood*. Squared error is that too, for targets with normal noise: right for regression with a linear output. With softmax the
-# story is the same: the gradient of the cross-entropy is $p - t$, that of the squared error carries the Jacobian along.
+# story is the same: the gradient of the cross-entropy is $p - t$ (with $t$ one-hot), that of the squared error carries the Jacobian along, and the squared error is not convex in the logits.
 
 # %%
 drill("cross-entropy-gain")
@@ -490,7 +496,7 @@ drill("explain-cross-entropy-against-mse")
 # **Question.** 'Neurons die permanently.' What happens there, can you make it happen, and is it really for ever?
 #
 # A ReLU unit is **dead** when its pre-activation is at most 0 on *every* example. Then its slope is 0 on every example, so the gradients of its
-# weights and of its bias are exactly 0, and training does not move it. Silent on *some* examples is normal: that is sparsity.
+# weights and of its bias are exactly 0, and plain gradient descent does not move it. Silent on *some* examples is normal: that is sparsity.
 #
 # A network on 300 real digits: 64 pixels, 32 hidden ReLU units, 10 classes, plain gradient descent.
 
@@ -500,7 +506,8 @@ print("rate 0.3:", healthy)
 print(f"share of zeros among the activations: {(healthy.pre_activations() <= 0).mean():.0%}")
 
 # %% [markdown]
-# A third of all activations are zero, and the network is in best health: they are not the *same* units every time. **Predict:** what does a ten times larger learning rate do?
+# A third of all activations are zero, and the network is in good health. The three dead units account for about a quarter of these zeros; the others are in
+# *different* units for different digits. **Predict:** what does a ten times larger learning rate do?
 
 # %%
 dead = DigitNetwork().train(50, learning_rate=3.0)
@@ -548,8 +555,8 @@ for alpha in (0.0, 0.01, 0.1, 0.3):
 
 # %% [markdown]
 # With the usual 0.01 the units are alive in theory and stuck in practice. 'Makes death unlikely and recovery possible' is the honest sentence.
-# What helps, in this order: a sane learning rate (with warm-up), He initialisation with biases at 0, normalised inputs and batch norm, gradient
-# clipping; then a leaky variant.
+# What helps, in this order: a sane learning rate (with warm-up: small in the first steps), He initialisation with biases at 0, normalised inputs, batch norm and gradient
+# clipping (both at the end of the depth section); then a leaky variant.
 #
 # **Play.** The network below was trained with a rate of 3, and most of it is dead. Bring it back: raise the dead biases, choose a gentler rate, train.
 # Then start again and find the largest rate that kills nobody.
@@ -561,7 +568,7 @@ rescue
 
 # %% [markdown]
 # > [!SAY] What is a dying ReLU?
-# > A unit whose pre-activation is negative on every example: its slope is 0 everywhere, so it gets no gradient and stays off. Too large a learning
+# > A unit whose pre-activation is at most 0 on every example: its slope is 0 everywhere, so it gets no gradient and stays off. Too large a learning
 # > rate or a very negative bias does it. I would monitor the share of units that are silent over a whole epoch. Remedies are a lower rate, He
 # > initialisation, normalisation, or a leaky activation, which leaves a small gradient. Many zeros are not
 # > the problem; that is how ReLU works.
@@ -594,8 +601,10 @@ drill("bug-dead-count")
 #   $\text{Var}(w) = 2 / n_\text{in}$. That is **He** (Kaiming) initialisation.
 #
 # **Backwards** the same sum runs over the outputs that an input reaches (the **fan-out**), which asks for $1 / n_\text{out}$ (or $2 / n_\text{out}$).
-# Both cannot hold unless the layer is square. **Xavier** (Glorot) takes the average: $\text{Var}(w) = 2 / (n_\text{in} + n_\text{out})$. He et al. found that
-# either direction alone is enough, since the factor between them is one constant for the whole network.
+# Both cannot hold unless the layer is square. **Xavier** (Glorot) puts the average of the two counts in the denominator:
+# $\text{Var}(w) = 2 / (n_\text{in} + n_\text{out})$. Textbooks recommend it 'for tanh and sigmoid'; but the sigmoid has slope $\frac14$ at 0 and is not centred, so
+# the derivation does not fit it. He et al. found that for $2 / n$ either direction alone is enough: multiplied over all layers the inner counts cancel, so that the other
+# direction is off by one constant, not by a factor per layer.
 #
 # For a **convolution** one output sums over the whole window: $n_\text{in} = K_H K_W C_\text{in}$, $\;n_\text{out} = K_H K_W C_\text{out}$.
 #
@@ -612,7 +621,7 @@ for fan_in in (288, 32):
 # %% [markdown]
 # Nine times too much variance at every layer: after ten layers that is a factor of $9^{10}$, three and a half billion.
 #
-# **Predict.** Thirty ReLU layers. What does Xavier do to the variance? What does a standard deviation of 0.01, once the default of many programs?
+# **Predict.** Thirty ReLU layers. What does Xavier do to the variance? What does a standard deviation of 0.01 do, once the default of many programs?
 
 # %%
 schemes = ("He", "Xavier", "std 0.01", "std 1")
@@ -625,8 +634,8 @@ caption = "30 ReLU layers: only He keeps the variance; Xavier halves it at every
 figures.show(figures.draw_variances, runs, caption=caption, size=(8, 2.7))
 
 # %% [markdown]
-# Xavier's factor is $\frac12$ per ReLU layer, and $2^{-29} \approx 2 \cdot 10^{-9}$: as the formula says. For tanh it is the right one, nearly: each layer
-# squashes a little, so the variance falls slowly (like one over the depth) instead of exponentially:
+# Xavier's factor is $\frac12$ per ReLU layer, and $2^{-29} \approx 2 \cdot 10^{-9}$. The run ends at about half of that, as He's run does
+# (from 1.9 to 0.9): its layers are finite samples. For tanh Xavier is right, nearly: each layer squashes a little, so the variance falls slowly (like one over the depth) instead of exponentially:
 
 # %%
 for name in ("Xavier", "He"):
@@ -635,7 +644,7 @@ for name in ("Xavier", "He"):
 
 # %% [markdown]
 # Why random at all? With **equal** weights all units of a layer compute the same and get the same gradient: they stay copies of one another for
-# ever, and the layer has one unit. Randomness breaks the symmetry. (Biases may start at 0, the weights tell the units apart.)
+# ever, and the layer has one unit. Randomness breaks the symmetry. (Biases may start at 0: the weights tell the units apart.)
 
 # %%
 copies = DigitNetwork(hidden=8)
@@ -646,7 +655,7 @@ print("and the same gradient:", np.allclose(grads["w1"], grads["w1"][:, :1]))
 
 # %% [markdown]
 # > [!FRAMEWORKS] Who starts with what?
-# > Keras: `glorot_uniform` for every layer, biases 0; limits $\pm\sqrt{6 / (n_\text{in} + n_\text{out})}$, since a uniform distribution on $\pm a$ has the variance
+# > Keras: `glorot_uniform` for dense and convolutional layers, biases 0; limits $\pm\sqrt{6 / (n_\text{in} + n_\text{out})}$, since a uniform distribution on $\pm a$ has the variance
 # > $a^2 / 3$. PyTorch: `kaiming_uniform_(a=√5)` for linear and convolutional layers, which comes to $\text{Var}(w) = 1 / (3\,n_\text{in})$, a sixth of He's variance: call
 # > `kaiming_normal_` yourself for a deep ReLU network without normalisation. Leaky ReLU: $2 / ((1 + \alpha^2)\, n_\text{in})$.
 
@@ -665,7 +674,7 @@ drill("bug-he-fan-in")
 # **Question.** Activation, initialisation, depth: which combinations train?
 #
 # Take the plainest deep network: dense layers of 64 units, random inputs, a random gradient at the end. Send the one forwards, the other backwards, and
-# compare the gradient in the first layer with that at the end. Powers of ten; 0 means that it arrives as it left.
+# compare the gradient in the first layer with that at the end. The map shows powers of ten: 0 means that it arrives as large as it started.
 #
 # **Predict.** Twenty layers. In which *row* is there no good cell at all?
 
@@ -688,8 +697,8 @@ print(map20)
 #   $10^{+3.0}$. The measured cells scatter around that, because 64 units are a finite sample.
 # - **Tanh** is the most forgiving: saturation holds the signal, so that both Xavier and He arrive.
 # - **Sigmoid**: blue everywhere. Where the weights are small the slope is 0.25, where they are large it saturates. Only
-#   weights well above 1 outweigh the flat slopes, on a knife's edge (next cell): too little vanishes, too much explodes.
-# - **std 0.01** vanishes and **std 1** explodes in every row but one. Saturation is no protection: tanh with std 1 has flat slopes *and* huge weights, and
+#   a standard deviation beyond 1 outweighs the flat slopes, on a knife's edge (next cell): a little less and the gradient vanishes, a little more and it explodes.
+# - **std 0.01** vanishes in every row, **std 1** explodes in every row but the sigmoid's. Saturation is no protection: tanh with std 1 has flat slopes *and* huge weights, and
 #   its gradient explodes.
 # - **GELU and SiLU** lose more than ReLU at He's variance: near 0 their slope is $\frac12$, whose square, $\frac14$, is half of ReLU's
 #   average squared slope.
@@ -701,8 +710,7 @@ for std in (1.0, 1.5, 2.0, 3.0):
     print(f"std {std}: gradient x 10^{np.log10(propagate('sigmoid', std, 50).gradients[0]):.1f}")
 
 # %% [markdown]
-#
-# **Depth** is the exponent. A factor of 0.8 per layer is harmless at 5 layers (0.33) and deadly at 50:
+# **Depth** is the exponent. A factor of 0.8 per layer is harmless at 5 layers (0.33) and deadly at 50 ($1.4 \cdot 10^{-5}$):
 
 # %%
 for depth in (5, 20, 50):
@@ -737,8 +745,8 @@ drill("explain-xavier-and-he")
 #
 # **Question.** Transformers use GELU, EfficientNet uses SiLU. What do they do that ReLU does not?
 #
-# **Intuition.** ReLU is a gate that is open (1) or shut (0): $x \cdot [x > 0]$. Make the gate soft: $x \cdot \Phi(x)$, the probability that a
-# normal number is below $x$, gives **GELU**; $x \cdot \sigma(x)$ gives **SiLU** (swish). Far out both are ReLU; near 0 they are smooth. On the left they
+# **Intuition.** ReLU is a gate that is open (1) or shut (0): $x \cdot [x > 0]$. Make the gate soft: $x \cdot \Phi(x)$, with $\Phi(x)$ the probability that a
+# standard normal number is below $x$, gives **GELU**; $x \cdot \sigma(x)$ gives **SiLU** (swish). Far out both approach ReLU; near 0 they are smooth. On the left they
 # dip below 0 and come back, so they are *not monotonic*, and their derivative is negative there.
 
 # %%
@@ -772,13 +780,13 @@ drill("silu-derivative-formula")
 # |---|---|---|
 # | hidden layers of a CNN | ReLU | cheap, slope 1 where it is on, trains well with He and batch norm |
 # | if units die | leaky ReLU, ELU | a slope on the left |
-# | transformers, newer CNNs | GELU, SiLU | smooth, often a little better, dearer |
+# | transformers, newer CNNs | GELU, SiLU | smooth, often a little better, costs more |
 # | recurrent state | tanh | bounded and centred |
 # | gates, attention masks | sigmoid | a share between 0 and 1 |
 # | one of K classes | softmax + cross-entropy | probabilities that sum to 1 |
 # | several labels at once | one sigmoid + binary cross-entropy per label | independent questions |
 # | two classes | one sigmoid (or softmax of 2) | the same thing |
-# | regression | none (or ReLU/softplus for positive targets) | any number may come out |
+# | regression | none (for positive targets softplus, $\log(1 + e^x)$) | any number may come out |
 # | images from a generator | tanh or sigmoid | pixels have bounds |
 #
 # A sigmoid on each unit of a *one-of-K* head is a common bug: its outputs do not sum to 1. So is a ReLU before a softmax: all negative logits become equal.
