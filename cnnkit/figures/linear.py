@@ -1,6 +1,7 @@
 """Pictures of convolution as linear algebra: the banded matrix, im2col, rank one, and what things cost."""
 
 from collections.abc import Sequence
+from itertools import cycle
 from typing import Any
 
 import numpy as np
@@ -80,29 +81,13 @@ def draw_mixing(ax: Axes) -> None:
 
 
 def draw_curves(
-    x: Sequence[float],
-    curves: dict[str, Sequence[float]],
-    ax: Axes,
-    *,
-    xlabel: str,
-    ylabel: str,
-    log: bool = False,
+    x: Sequence[float], curves: dict[str, Sequence[float]], ax: Axes, *, xlabel: str, ylabel: str
 ) -> None:
-    """Draw named curves over one axis, each labelled at its right end."""
-    for name, values in curves.items():
-        (line,) = ax.plot(x, values)
-        ax.annotate(
-            name,
-            (x[-1], values[-1]),
-            xytext=(6, 0),
-            textcoords="offset points",
-            va="center",
-            color=line.get_color(),
-        )
-    if log:
-        ax.set_yscale("log")
+    """Draw named curves over one axis, told apart by colour and by dashes."""
+    for (name, values), dashes in zip(curves.items(), cycle(("-", "--", "-.", ":")), strict=False):
+        ax.plot(x, values, dashes, label=name)
     ax.set(xlabel=xlabel, ylabel=ylabel)
-    ax.margins(x=0.02)
+    ax.legend()
 
 
 def _draw_stack(ax: Axes, left: float, name: str, channels: Sequence[int], window: bool) -> None:
