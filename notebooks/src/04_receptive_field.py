@@ -210,8 +210,8 @@ print("with:   ", shapes.receptive_field(padded))
 # %%
 cases = {"no padding, unit 0": (plain, 8, 0), "padding 1, unit 0": (padded, 8, 0)}
 caption = (
-    "Padding moves the field of unit 0 to -2. It still spans 5 cells; two of them are zeros (grey), "
-    "3 are pixels."
+    "Padding moves the field of unit 0 to -2. It still spans 5 cells, but only 3 are pixels; grey cells "
+    "are zeros, one in the input and one in layer 1."
 )
 figures.show(figures.draw_towers, cases, caption=caption, size=(10, 2.3))
 
@@ -230,7 +230,8 @@ print("'same' at 224 pixels: ", shapes.receptive_field([(3, 2, "same", 1)], inpu
 # > one cell aside. Port the padding with the weights (chapter 02 shows how).
 #
 # > [!MISTAKE] 'With padding it sees more'
-# > Units near the border see *less* of the image: the part of the field that hangs over the edge is zeros. In the corner of a
+# > Units near the border see *less* of the image: part of the field lies outside, where the maps
+# > are padded with zeros. In the corner of a
 # > padded stack of $L$ 3×3 layers, only $(L + 1)^2$ of the $(2L + 1)^2$ pixels are real.
 
 # %%
