@@ -1,5 +1,7 @@
 """Activation explorer, depth lab and ReLU rescue by their traits, and the charts that they draw on."""
 
+import re
+
 import numpy as np
 import pytest
 import traitlets
@@ -33,10 +35,53 @@ def test_a_curve_is_cut_where_it_leaves_the_picture():
     assert "<circle" not in curve([9.0, 0.0]).svg
 
 
-@pytest.mark.parametrize("values", [[0.0], [0.0, 1.0, 2.0]])
-def test_curves_of_another_length(values):
-    with pytest.raises(ShapeError, match="curve 'f' has"):
-        svg_plot.curves([0.0, 1.0], {"f": values}, mark=0, limits=(0, 1), xlabel="", label="")
+def test_curves_are_where_their_values_are_and_a_legend_beside_them_says_these():
+    drawing = svg_plot.curves(
+        [0.0, 1, 2],
+        {"a < b": [0.0, 0.5, 1.0]},
+        mark=1,
+        limits=(0, 1),
+        xlabel="x",
+        label="",
+        size=(500, 200),
+        beside=150,
+        written="{:.0%}".format,
+    )
+    points = [
+        [float(n) for n in point.split(",")]
+        for point in re.search(r'points="([^"]+)"', drawing.svg)[1].split()
+    ]
+    assert points[1] == [(points[0][0] + points[2][0]) / 2, (points[0][1] + points[2][1]) / 2]
+    assert [drawing.box[0] * 500, drawing.box[2] * 500] == pytest.approx(
+        [points[0][0], points[2][0]], abs=0.1
+    )
+    assert points[2][0] < 500 - 150
+    assert ">a &lt; b: 50%<" in drawing.svg
+    assert ">100%<" in drawing.svg
+
+
+def test_every_curve_has_its_own_colour_and_dashes():
+    drawing = svg_plot.curves(
+        [0.0, 1], {name: [0.0, 1.0] for name in svg_plot.DASHES}, mark=0, limits=(0, 1), xlabel="", label=""
+    )
+    strokes = re.findall(r'<polyline .*?stroke="([^"]+)".*?dasharray="([^"]*)"', drawing.svg)
+    assert len(strokes) == 8
+    assert [len(set(kinds)) for kinds in zip(*strokes, strict=True)] == [8, 8]
+    assert "currentColor" in dict(strokes)
+
+
+@pytest.mark.parametrize(
+    ("x", "series"),
+    [
+        ([0.0, 1.0], {"f": [0.0]}),
+        ([0.0, 1.0], {"f": [0.0, 1.0, 2.0]}),
+        ([0.0], {"f": [1.0]}),
+        ([0.0, 1.0], {str(n): [0.0, 1.0] for n in range(9)}),
+    ],
+)
+def test_curves_that_cannot_be_drawn_are_refused(x, series):
+    with pytest.raises(ShapeError, match=r"curve '[f0]' has"):
+        svg_plot.curves(x, series, mark=0, limits=(0, 1), xlabel="", label="")
 
 
 def test_names_are_escaped_and_must_fit():

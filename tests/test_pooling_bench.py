@@ -10,7 +10,6 @@ from cnnkit.errors import OptionError, ShapeError
 from cnnkit.kernels import loops
 from cnnkit.pooling_kinds import KINDS
 from cnnkit.widgets import PoolingBench
-from cnnkit.widgets.line_plot import LinePlot
 from cnnkit.widgets.pooling_bench import EVERY, LEARNED
 from cnnkit.widgets.pooling_scenes import FEATURES, MATRIX, MAX_SHIFT, scene_names, wide_map
 
@@ -207,20 +206,12 @@ def test_the_static_picture_is_drawn(state):
     assert PoolingBench(**state)._repr_mimebundle_()["image/png"].startswith(b"\x89PNG")
 
 
-class TestLinePlot:
-    def test_curves_are_where_their_values_are(self):
-        plot = LinePlot()
-        plot.show([0.0, 1, 2], {"a < b": [0, 0.5, 1]}, mark=1, title="T", xlabel="x", percent=True)
-        points = re.search(r'polyline points="([^"]+)"', plot.value)[1].split()
-        across = [[float(n) for n in point.split(",")] for point in points]
-        assert across[1] == [(across[0][0] + across[2][0]) / 2, (across[0][1] + across[2][1]) / 2]
-        assert "a &lt; b: 50%" in plot.value
-        assert 'aria-label="T. At 1: a &lt; b 50%."' in plot.value
-
-    @pytest.mark.parametrize(
-        ("x", "curves"),
-        [([0.0, 1], {"a": [1]}), ([0.0], {"a": [1]}), ([0.0, 1], {str(i): [0, 1] for i in range(9)})],
-    )
-    def test_what_cannot_be_drawn_is_refused(self, x, curves):
-        with pytest.raises(ShapeError, match="curve"):
-            LinePlot().show(x, curves, mark=0, title="T", xlabel="x")
+def test_the_curves_follow_the_shift_and_their_cursor_sets_it():
+    bench = PoolingBench()
+    bench._plot.cursor = [0, 3]
+    assert (bench.shift, bench._slider["shift"]) == (3, 3)
+    for name, values in bench.changes.items():
+        assert f"{name} {values[3]:.0%}" in bench._plot.label
+        assert f">{name}: {values[3]:.0%}<" in bench._plot._drawing["svg"]
+    bench.shift = 5
+    assert bench._plot.cursor == [0, 5]

@@ -172,7 +172,7 @@ class ActivationExplorer(ChapterWidget):
                 limits=limits,
                 xlabel="x",
                 label=label,
-                first_color=0 if name == "f" else 1,
+                colors=("blue",) if name == "f" else ("orange",),
             )
             chart.title = f"{self.function}: {FORMULAS[self.function]}" if name == "f" else "its derivative"
             chart.show(drawing, at=(0, mark), text=f"{name}({number(self.x)}) = {number(value)}")

@@ -221,8 +221,8 @@ class Readout(Control):
         return value
 
 
-def step_range(rows: int, columns: int) -> Range:
-    """Return the slider "step", with a play button, over the cells of a grid in reading order."""
+def step_range(rows: int, columns: int, label: str = "Step") -> Range:
+    """Return the slider "step", called `label`, with a play button, over a grid's cells in reading order."""
     count = rows * columns
     texts = tuple(f"{k + 1} of {count}: row {k // columns}, column {k % columns}" for k in range(count))
-    return Range("step", "Step", 0, maximum=max(count - 1, 1), texts=texts, play=True, wide=True)
+    return Range("step", label, 0, maximum=max(count - 1, 1), texts=texts, play=True, wide=True)

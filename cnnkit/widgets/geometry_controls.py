@@ -58,13 +58,6 @@ def axis_controls(axis: int) -> list[Control]:
     ]
 
 
-def step_control(rows: int, columns: int) -> Range:
-    """Return the slider over the windows of a small grid, in reading order."""
-    count = rows * columns
-    texts = tuple(f"{k + 1} of {count}: row {k // columns}, column {k % columns}" for k in range(count))
-    return Range("step", "Window", 0, maximum=max(count - 1, 1), texts=texts, play=True, wide=True)
-
-
 def text_controls(terms: list[Term]) -> list[Control]:
     """Return the sentences, and the choice of the number of the formula to explain."""
     numbers = [(term.label, term.key) for term in terms]

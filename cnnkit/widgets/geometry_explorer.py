@@ -10,7 +10,9 @@ from cnnkit.errors import OptionError
 from cnnkit.shapes import PADDING_WORDS, resolve_padding, resolve_transpose_padding
 from cnnkit.widgets import geometry_controls as controls
 from cnnkit.widgets import geometry_text
+from cnnkit.widgets.boxes import flexible, wrapping
 from cnnkit.widgets.chapter import ChapterWidget, FloatArray
+from cnnkit.widgets.control_kinds import step_range
 from cnnkit.widgets.controls import Controls
 from cnnkit.widgets.geometry_controls import AXES, CONVOLUTION, CUSTOM, LARGE_CELL, OWN, SIDES, TRANSPOSED
 from cnnkit.widgets.geometry_examples import EXAMPLES, PLAIN
@@ -206,20 +208,20 @@ class GeometryExplorer(ChapterWidget):
             Controls(
                 controls.axis_controls(axis),
                 label=f"Geometry of the {AXES[axis]}",
-                layout=_flex("1 1 190px", 230),
+                layout=flexible("1 1 190px", 230),
             )
             for axis in (0, 1)
         ]
-        self._transport = Controls([controls.step_control(1, 2)], label="Geometry position")
+        self._transport = Controls([step_range(1, 2, label="Window")], label="Geometry position")
         self._texts = Controls(controls.text_controls([]), label="Geometry explained")
         self._display = Controls(controls.display_controls(), label="Geometry display")
         self._large_view, self._small_view = _view(310), _view(196)
         self._large_view.observe(self._large_pointed_at, "cursor")
         self._small_view.observe(self._small_pointed_at, "cursor")
-        axes = ipywidgets.HBox(self._axes, layout=_flex("1 1 390px", 420))
-        beside = ipywidgets.VBox([self._small_view, self._display], layout=_flex("1 1 180px", 210))
-        views = ipywidgets.HBox([self._large_view, beside], layout=_wrapping(flex="2 1 470px"))
-        middle = ipywidgets.HBox([axes, views], layout=_wrapping())
+        axes = ipywidgets.HBox(self._axes, layout=flexible("1 1 390px", 420))
+        beside = ipywidgets.VBox([self._small_view, self._display], layout=flexible("1 1 180px", 210))
+        views = ipywidgets.HBox([self._large_view, beside], layout=wrapping(flex="2 1 470px"))
+        middle = ipywidgets.HBox([axes, views], layout=wrapping())
         panels = [self._general, self._display, *self._axes, self._transport, self._texts]
         self.start(panels, [self._general, middle, self._transport, self._texts])
 
@@ -245,7 +247,8 @@ class GeometryExplorer(ChapterWidget):
         for name, panel in zip(AXES, self._axes, strict=True):
             panel.disabled = [] if transposed else [f"output_padding_{name}"]
         self._general.disabled = ["fill"] if transposed else []
-        self._transport.replace([controls.step_control(*self.small.shape)])
+        rows, columns = self.small.shape
+        self._transport.replace([step_range(rows, columns, label="Window")])
         self._transport.disabled = ["step"] if self.small.size == 1 else []
         self._texts.replace(controls.text_controls(self._terms()))
         formula_rows, formula_columns = self.formula.splitlines()
@@ -346,15 +349,5 @@ def _view(size: int) -> TensorView:
         pointer="click",
         width=size,
         height=size,
-        layout=_flex(f"1 1 {size - 80}px", size + 6),
-    )
-
-
-def _flex(flex: str, most: int) -> ipywidgets.Layout:
-    return ipywidgets.Layout(flex=flex, max_width=f"{most}px", min_width="0", overflow="visible")
-
-
-def _wrapping(**layout: str) -> ipywidgets.Layout:
-    return ipywidgets.Layout(
-        flex_flow="row wrap", align_items="flex-start", overflow="visible", grid_gap="4px 14px", **layout
+        layout=flexible(f"1 1 {size - 80}px", size + 6),
     )

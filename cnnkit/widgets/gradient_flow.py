@@ -9,14 +9,16 @@ from numpy.typing import NDArray
 
 from cnnkit.errors import OptionError, ShapeError
 from cnnkit.widgets.backward_pass import FUNCTIONS, BackwardPass, sum_text
+from cnnkit.widgets.boxes import wrapping
 from cnnkit.widgets.chapter import ChapterWidget, FloatArray
-from cnnkit.widgets.control_kinds import Control, Matrix, Number, Range, Readout, Select
+from cnnkit.widgets.control_kinds import Control, Matrix, Number, Range, Readout, Select, step_range
 from cnnkit.widgets.controls import Controls
 from cnnkit.widgets.gradient_examples import EXAMPLES
 from cnnkit.widgets.sliding import enclosed, number
 from cnnkit.widgets.stepper import MAX_DILATION, MAX_SIDE, MAX_STRIDE, OWN, PADDINGS
 from cnnkit.widgets.tensor_view import INDEX_ROOM, TensorView, input_window, window
 
+STEP_LABEL = "Error of output"
 ALONE, SO_FAR = "this error alone", "all errors up to this one"
 MOST_DIGITS = 12
 CELL, MIN_VIEW = 36, 150  # CSS pixels
@@ -199,7 +201,7 @@ class GradientFlow(ChapterWidget):
 
     def _build(self) -> None:
         self._settings = Controls(self._setting_controls(), label="Gradient flow settings")
-        self._transport = Controls([_step_range(1, 2)], label="Gradient flow position")
+        self._transport = Controls([step_range(1, 2, STEP_LABEL)], label="Gradient flow position")
         self._probing = Controls(_probe_controls(), label="Gradient flow check")
         self._texts = Controls(_readouts(), label="Gradient flow sums")
         self._forward = [_view() for _ in range(3)]
@@ -209,7 +211,7 @@ class GradientFlow(ChapterWidget):
             views[1].observe(lambda change: self._probed("w", change), "cursor")
             views[2].observe(self._output_pointed_at, "cursor")
         self._settings.on_change(self._kernel_edited, "kernel")
-        rows = [ipywidgets.HBox(views, layout=_wrapping()) for views in (self._forward, self._backward)]
+        rows = [ipywidgets.HBox(views, layout=wrapping()) for views in (self._forward, self._backward)]
         panels = [self._settings, self._transport, self._probing]
         self.start(panels, [self._settings, self._transport, *rows, self._texts, self._probing])
 
@@ -333,20 +335,11 @@ def _fit(view: TensorView, values: NDArray[Any]) -> None:
     view.layout.flex, view.layout.overflow = f"0 0 {view.width + 6}px", "visible"
 
 
-def _wrapping() -> ipywidgets.Layout:
-    return ipywidgets.Layout(
-        flex_flow="row wrap", align_items="flex-start", overflow="visible", grid_gap="4px 12px"
-    )
-
-
-def _step_range(rows: int, columns: int) -> Range:
-    count = rows * columns
-    texts = tuple(f"{k + 1} of {count}: row {k // columns}, column {k % columns}" for k in range(count))
-    return Range("step", "Error of output", 0, maximum=max(count - 1, 1), texts=texts, play=True, wide=True)
-
-
 def _step_controls(rows: int, columns: int) -> list[Control]:
-    return [_step_range(rows, columns), Select("scope", "Gradients below are", (ALONE, SO_FAR), wide=True)]
+    return [
+        step_range(rows, columns, STEP_LABEL),
+        Select("scope", "Gradients below are", (ALONE, SO_FAR), wide=True),
+    ]
 
 
 def _probe_controls() -> list[Control]:

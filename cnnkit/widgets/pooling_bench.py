@@ -10,13 +10,13 @@ from numpy.typing import NDArray
 
 from cnnkit.errors import ShapeError
 from cnnkit.pooling_kinds import KINDS, Pooling, poolings, relative_change, slide
-from cnnkit.widgets import pooling_text
+from cnnkit.widgets import pooling_text, svg_plot
 from cnnkit.widgets.boxes import flexible, wrapping
 from cnnkit.widgets.chapter import ChapterWidget, FloatArray
+from cnnkit.widgets.chart import Chart
 from cnnkit.widgets.control_kinds import Control, Matrix, Range, Readout, Select
 from cnnkit.widgets.controls import Controls
 from cnnkit.widgets.kernel_choice import resized
-from cnnkit.widgets.line_plot import LinePlot
 from cnnkit.widgets.pooling_scenes import FEATURES, MATRIX, MAX_SHIFT, scene_names, wide_map
 from cnnkit.widgets.sliding import number
 from cnnkit.widgets.tensor_view import TensorView
@@ -27,6 +27,7 @@ Array = NDArray[np.float64]
 ONE, EVERY = "the chosen output", "every output"
 # One kernel as a training might leave it: no weight is 0, and they sum to 0.7.
 LEARNED = ((0.1, -0.2, 0.2), (-0.3, 0.9, 0.3), (0.1, -0.5, 0.1))
+COLORS = ("ink", "orange", "blue", "sky", "green", "gray", "pink", "yellow")  # as in the chapter's figures
 SHIFTS = tuple(float(shift) for shift in range(MAX_SHIFT + 1))
 
 
@@ -172,15 +173,20 @@ class PoolingBench(ChapterWidget):
         self._zoomed_gradient = _map_view("what it gets back", 190, readout=False)
         self._output_views = {kind: _map_view(kind, 182, cmap="gray", pointer="click") for kind in KINDS}
         self._output_views["global average"].height = 90  # one cell
-        self._plot = LinePlot()
+        self._plot = Chart(title="Change of each output when the picture slides, relative to no shift")
+        self._plot.observe(self._shift_pointed_at, "cursor")
         for kind, view in self._output_views.items():
             view.observe(partial(self._pointed_at, kind), "cursor")
-        top = _in_a_row(self._input, self._gradient, self._zoomed, self._zoomed_gradient)
+        maps = (self._input, self._gradient, self._zoomed, self._zoomed_gradient)
+        top = ipywidgets.HBox(maps, layout=wrapping())
+        outputs = ipywidgets.HBox(tuple(self._output_views.values()), layout=wrapping())
         right = ipywidgets.VBox(
-            [top, self._readouts, self._slider, _in_a_row(*self._output_views.values()), self._plot],
+            [top, self._readouts, self._slider, outputs, self._plot],
             layout=flexible("4 1 420px", 800),
         )
-        self.start([self._settings, self._slider], [_in_a_row(self._settings, right)])
+        self.start(
+            [self._settings, self._slider], [ipywidgets.HBox([self._settings, right], layout=wrapping())]
+        )
 
     def _setting_controls(self) -> list[Control]:
         return [
@@ -203,14 +209,7 @@ class PoolingBench(ChapterWidget):
         self._show_maps()
         for kind, view in self._output_views.items():
             self._show_output(kind, view)
-        self._plot.show(
-            SHIFTS,
-            {name: values.tolist() for name, values in self.changes.items()},
-            mark=self.shift,
-            title="Change of each output when the picture slides, relative to no shift",
-            xlabel="shift in pixels",
-            percent=True,
-        )
+        self._show_changes()
         if self._offered != self.window:  # the help below the weights names the window's size
             self._offered = self.window
             self._settings.replace(self._setting_controls())
@@ -233,6 +232,25 @@ class PoolingBench(ChapterWidget):
         self._zoomed.show(self.x[at.cells], limits=(0, top))
         self._zoomed_gradient.show(self.gradient[at.cells], limits=self._gradient.limits)
 
+    def _show_changes(self) -> None:
+        """Draw every output's change over the shift, and say what each is at this one."""
+        series = {name: values.tolist() for name, values in self.changes.items()}
+        now = ", ".join(f"{name} {curve[self.shift]:.0%}" for name, curve in series.items())
+        drawing = svg_plot.curves(
+            SHIFTS,
+            series,
+            mark=self.shift,
+            limits=(0.0, max(map(max, series.values())) or 1.0),
+            xlabel="shift in pixels",
+            label=f"Changes at a shift of {self.shift}: {now}.",
+            colors=COLORS,
+            size=(780, 260),
+            beside=250,
+            written="{:.0%}".format,
+        )
+        # the sentence below the slider already says what stands at the cursor
+        self._plot.show(drawing, at=(0, self.shift), text="")
+
     def _show_output(self, kind: str, view: TensorView) -> None:
         output = self.outputs[kind]
         signed = bool(output.min() < 0)
@@ -252,6 +270,10 @@ class PoolingBench(ChapterWidget):
             return
         with self.changing():
             self.kind, self.position = kind, tuple(change.new)
+
+    def _shift_pointed_at(self, change: Any) -> None:
+        if not self._quiet:
+            self.shift = change.new[1]
 
     # ---- without a browser
 
@@ -296,7 +318,3 @@ def _map_view(title: str, side: int, **traits: Any) -> TensorView:
             **traits,
         },
     )
-
-
-def _in_a_row(*children: ipywidgets.Widget) -> ipywidgets.HBox:
-    return ipywidgets.HBox(children, layout=wrapping())

@@ -1,6 +1,6 @@
 """Drawings for `Chart`: curves, bars and maps as SVG text, legible in both themes and without colours."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from typing import Any
@@ -10,10 +10,19 @@ import numpy as np
 from cnnkit.errors import ShapeError
 from cnnkit.widgets.sliding import number
 
-COLORS = ("blue", "orange", "green", "pink", "yellow", "sky")
-DASHES = ("", "7 3", "2 3", "8 3 2 3", "12 4", "4 4")
+DASHES = {
+    "blue": "",
+    "orange": "7 3",
+    "green": "2 3",
+    "pink": "8 3 2 3",
+    "yellow": "12 4",
+    "sky": "4 4",
+    "gray": "12 3 2 3 2 3",
+    "ink": "1 5",
+}
 """A curve is told by its dashes, too, where colours are not seen."""
 _TOP, _BOTTOM, _LEFT, _RIGHT = 30, 40, 50, 12
+_ROW, _KEY = 23, 30  # a row of the legend is so high; the piece of line in it is so wide
 
 
 @dataclass(frozen=True)
@@ -51,31 +60,38 @@ def curves(
     limits: tuple[float, float],
     xlabel: str,
     label: str,
-    first_color: int = 0,
+    colors: Sequence[str] = tuple(DASHES),
     size: tuple[int, int] = (380, 250),
+    beside: int = 0,
+    written: Callable[[float], str] = number,
 ) -> Drawing:
     """Return named curves over `x`, cut off outside `limits`, with a dot on each at ``x[mark]``.
 
-    `first_color` is the first curve's place among COLORS, `label` says in words what is on display. Raises
-    ShapeError for a curve that is not as long as `x`.
+    `colors` are names of DASHES, one for each curve, in order; `label` says in words what is on display. The
+    curves' names stand above; or, where `beside` leaves that many pixels for them, to the right, each with
+    its value at the mark. `written` turns a value into text. Raises ShapeError for a curve that is not as
+    long as `x`, for one point, and for more curves than colours.
     """
     for name, values in series.items():
-        if len(values) != len(x) or len(x) < 2 or len(series) > len(COLORS):
+        if len(values) != len(x) or len(x) < 2 or len(series) > len(colors):
             raise ShapeError(
                 f"curve {name!r} has {len(values)} points and is one of {len(series)}; expected {len(x)} "
-                f"points (at least 2) and at most {len(COLORS)} curves"
+                f"points (at least 2) and at most {len(colors)} curves"
             )
-    frame = _Frame(size, (float(x[0]), float(x[-1])), limits)
+    frame = _Frame(size, (float(x[0]), float(x[-1])), limits, beside + _RIGHT, written)
     parts = [frame.axes(xlabel)]
-    begin = float(_LEFT)
-    for index, (name, values) in enumerate(series.items(), start=first_color):
-        parts.append(_curve(frame, x, values, _stroke(index)))
+    begin, middle = (size[0] - beside, _TOP + 6) if beside else (_LEFT, 14)
+    for color, (name, values) in zip(colors, series.items(), strict=False):
+        parts.append(_curve(frame, x, values, _stroke(color)))
         if limits[0] <= values[mark] <= limits[1]:
             left, up = frame.place(x[mark], values[mark])
-            parts.append(f'<circle cx="{left:.1f}" cy="{up:.1f}" r="4.5" fill="{_color(index)}"/>')
-        parts.append(f'<line x1="{begin:.0f}" x2="{begin + 22:.0f}" y1="14" y2="14" {_stroke(index)}/>')
-        parts.append(_text(begin + 27, 18, name, "start"))
-        begin += 42 + 7.2 * len(name)
+            parts.append(f'<circle cx="{left:.1f}" cy="{up:.1f}" r="4.5" fill="{_color(color)}"/>')
+        text = f"{name}: {written(values[mark])}" if beside else name
+        parts.append(_legend(begin, middle, text, color))
+        if beside:
+            middle += _ROW
+        else:
+            begin += _KEY + 21 + round(7.2 * len(name))
     return Drawing(_svg(size, parts), label, size[0], 1, len(x), frame.box(), cells=False)
 
 
@@ -98,7 +114,7 @@ def bars(
         left, zero = frame.place(index + 0.15, 0.0)
         right, end = frame.place(index + 0.85, min(max(value, limits[0]), limits[1]))
         top, height = min(zero, end), max(abs(zero - end), 1.0)
-        color = _color(0 if value > 0 else 1)
+        color = _color("blue" if value > 0 else "orange")
         shape = f'x="{left:.1f}" y="{top:.1f}" width="{right - left:.1f}" height="{height:.1f}"'
         filled = f'fill="{color}"' if value > 0 else f'fill="none" stroke="{color}" stroke-width="2"'
         parts.append(f"<rect {shape} {filled}/>")
@@ -153,16 +169,18 @@ class _Frame:
     size: tuple[int, int]
     across: tuple[float, float]
     up: tuple[float, float]
+    right: int = _RIGHT
+    written: Callable[[float], str] = number
 
     def place(self, x: float, y: float) -> tuple[float, float]:
-        width, height = self.size[0] - _LEFT - _RIGHT, self.size[1] - _TOP - _BOTTOM
+        width, height = self.size[0] - _LEFT - self.right, self.size[1] - _TOP - _BOTTOM
         right = (x - self.across[0]) / (self.across[1] - self.across[0])
         above = (y - self.up[0]) / (self.up[1] - self.up[0])
         return _LEFT + right * width, self.size[1] - _BOTTOM - above * height
 
     def box(self) -> tuple[float, float, float, float]:
         width, height = self.size
-        return _LEFT / width, _TOP / height, 1 - _RIGHT / width, 1 - _BOTTOM / height
+        return _LEFT / width, _TOP / height, 1 - self.right / width, 1 - _BOTTOM / height
 
     def axes(self, xlabel: str, *, ticks: bool = True) -> str:
         (left, floor), (right, _) = self.place(self.across[0], self.up[0]), self.place(self.across[1], 0)
@@ -174,7 +192,7 @@ class _Frame:
                 f'<line x1="{left}" x2="{right}" y1="{y:.1f}" y2="{y:.1f}" stroke="currentColor" '
                 f'stroke-opacity="{strength}"/>'
             )
-            parts.append(_text(left - 6, y + 4, number(level), "end"))
+            parts.append(_text(left - 6, y + 4, self.written(level), "end"))
         for at in _ticks(*self.across) if ticks else ():
             x, _ = self.place(at, 0)
             parts.append(_text(x, floor + 16, number(at), "middle"))
@@ -205,14 +223,21 @@ def _curve(frame: _Frame, x: Sequence[float], values: Sequence[float], stroke: s
     return "".join(f'<polyline points="{" ".join(piece)}" {stroke}/>' for piece in pieces if len(piece) > 1)
 
 
-def _color(index: int) -> str:
+def _legend(x: int, y: int, words: str, color: str) -> str:
+    """Return a piece of the curve's line and what is written beside it."""
+    return f'<line x1="{x}" x2="{x + _KEY}" y1="{y}" y2="{y}" {_stroke(color)}/>' + _text(
+        x + _KEY + 6, y + 4, words, "start"
+    )
+
+
+def _color(name: str) -> str:
     from cnnkit.figures import PALETTE
 
-    return PALETTE[COLORS[index]]
+    return "currentColor" if name == "ink" else PALETTE[name]
 
 
-def _stroke(index: int) -> str:
-    return f'fill="none" stroke="{_color(index)}" stroke-width="2.5" stroke-dasharray="{DASHES[index]}"'
+def _stroke(color: str) -> str:
+    return f'fill="none" stroke="{_color(color)}" stroke-width="2.5" stroke-dasharray="{DASHES[color]}"'
 
 
 def _text(x: float, y: float, words: str, anchor: str, color: str = "currentColor") -> str:

@@ -8,7 +8,7 @@ from playwright.sync_api import Locator, expect
 
 from cnnkit.figures import CMAPS
 from cnnkit.widgets import PoolingBench
-from cnnkit.widgets.pooling_scenes import MATRIX
+from cnnkit.widgets.pooling_scenes import MATRIX, MAX_SHIFT
 
 MOST_HIDDEN = 24  # cells below the frame of a window, which is three pixels wide
 
@@ -70,9 +70,8 @@ def test_the_bench_starts_with_the_right_pictures_and_sentences(bench):
     expect_output(bench, "max", expected)
     expect_output(bench, "blur", expected)
     expect(readout(bench, "size_text")).to_have_text(expected.size_text)
-    assert f"max {expected.changes['max'][1]:.0%}" in bench.locator("svg[role=img]").get_attribute(
-        "aria-label"
-    )
+    change = f"max {expected.changes['max'][1]:.0%}"
+    assert change in bench.locator(".cnnkit-chart-stage").get_attribute("aria-label")
 
 
 def test_the_shift_follows_the_keyboard(bench):
@@ -85,6 +84,14 @@ def test_the_shift_follows_the_keyboard(bench):
     assert not np.array_equal(canvas_pixels(canvas(bench, "max")), before)
     with pytest.raises(AssertionError):  # the old picture would be noticed
         expect_output(bench, "max", PoolingBench(shift=1))
+
+
+def test_the_shift_follows_the_curves_cursor(bench):
+    bench.locator(".cnnkit-chart-stage").press("End")
+    expected = PoolingBench(shift=MAX_SHIFT)
+    expect(readout(bench, "shift_text")).to_have_text(expected.shift_text)
+    expect(control(bench, "shift").get_by_role("slider")).to_have_value(str(MAX_SHIFT))
+    expect_output(bench, "max", expected)
 
 
 def test_a_click_on_an_output_shows_its_gradient(bench):
