@@ -4,6 +4,7 @@ from cnnkit.widgets.activation_explorer import ActivationExplorer
 from cnnkit.widgets.chart import Chart
 from cnnkit.widgets.controls import Controls
 from cnnkit.widgets.depth_lab import DepthLab
+from cnnkit.widgets.draw_pad import DrawPad
 from cnnkit.widgets.geometry_explorer import GeometryExplorer
 from cnnkit.widgets.gradient_flow import GradientFlow
 from cnnkit.widgets.kernel_lab import KernelLab
@@ -18,6 +19,7 @@ __all__ = [
     "Chart",
     "Controls",
     "DepthLab",
+    "DrawPad",
     "GeometryExplorer",
     "GradientFlow",
     "KernelLab",
