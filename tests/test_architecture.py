@@ -57,6 +57,7 @@ ROOMS = {  # third-party package: the only modules (with what lies under them) t
         "roofline",
         "doctor.kernel_probe",
     },  # the doctor's probe asks Numba about itself
+    "llvmlite": {"kernels.parallel", "roofline"},  # the language that Numba translates to
     "matplotlib": {"figures"},
     "ipywidgets": {"widgets", "drills.card"},
     "anywidget": {"widgets", "drills.card"},
