@@ -1,22 +1,33 @@
 """The table that Keras prints for a model, line by line the same."""
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 _WIDTHS = (36, 27, 15)
 _HEADER = ("Layer (type)", "Output Shape", "Param #")
 _UNITS = ("B", "KB", "MB", "GB", "TB")
 
-Row = tuple[str, str, tuple[int, ...], int]
+
+class Row(NamedTuple):
+    """A layer's line: its name, its type, its output's shape without the batch axis, its numbers of weights.
+
+    `depth` is in how many containers it lies; the count of a container's own line holds what is inside.
+    """
+
+    name: str
+    kind: str
+    shape: tuple[int, ...]
+    params: int
+    depth: int = 0
 
 
 def keras_table(title: str, rows: Sequence[Row], *, bytes_per_number: int, frozen: int = 0) -> str:
     """Return Keras 3's summary of a model as text, in the width of its default (88 columns).
 
-    Each row is (name, type, output shape without the batch axis, number of parameters); `frozen` of all
-    parameters are not trained. Sizes are in units of 1024, as Keras counts them.
+    `frozen` of all parameters are not trained. Sizes are in units of 1024, as Keras counts them.
     """
     body = [line for row in rows for line in (*_row_lines(row), _rule("├", "─", "┼", "┤"))]
-    total = sum(params for *_, params in rows)
+    total = sum(row.params for row in rows if not row.depth)
     lines = [
         f'Model: "{title}"',
         _rule("┏", "━", "┳", "┓"),
@@ -31,8 +42,9 @@ def keras_table(title: str, rows: Sequence[Row], *, bytes_per_number: int, froze
 
 
 def _row_lines(row: Row) -> list[str]:
-    name, kind, shape, params = row
-    label, shown = f"{name} ({kind})", f"(None, {', '.join(map(str, shape))})"
+    indent = "   " * (row.depth - 1) + "└ " if row.depth else ""
+    name, kind, params = indent + row.name, row.kind, row.params
+    label, shown = f"{name} ({kind})", f"(None, {', '.join(map(str, row.shape))})"
     if len(label) <= _WIDTHS[0]:
         return [_cells((label, shown, f"{params:,}"), "│")]
     # A long name takes two lines, as in Keras: the type moves below, and what still does not fit is cut.

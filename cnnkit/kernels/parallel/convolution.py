@@ -83,10 +83,28 @@ def conv2d_backward(
         dy, x, w, stride=stride, padding=padding, dilation=dilation, groups=groups
     )
     dx = _scatter(delta, weights, geometry)
-    dw = _correlate(images, delta, weights.shape, geometry)
-    # Axis by axis, so that a float32 sum never runs over more numbers than a row, a column or a batch has.
-    db = delta.sum(axis=2).sum(axis=1).sum(axis=0)
-    return (dx[0] if unbatched else dx), dw, db
+    return (dx[0] if unbatched else dx), *_weight_gradients(delta, images, weights, geometry)
+
+
+@quiet
+def conv2d_weight_gradients(
+    dy: Array,
+    x: Array,
+    w: Array,
+    *,
+    stride: Pair = 1,
+    padding: Padding = "valid",
+    dilation: Pair = 1,
+    groups: int = 1,
+) -> tuple[Array, Array]:
+    """Return dw and db of `conv2d_backward` without dx: for a first layer, whose input is data.
+
+    Arguments, shapes and errors are those of `conv2d_backward`.
+    """
+    delta, images, weights, geometry, _ = check_conv2d_backward(
+        dy, x, w, stride=stride, padding=padding, dilation=dilation, groups=groups
+    )
+    return _weight_gradients(delta, images, weights, geometry)
 
 
 @quiet
@@ -196,6 +214,12 @@ def _scatter(dy: Array, w: Array, geometry: Geometry) -> Array:
         (geometry.padding[0][0], geometry.padding[1][0]),
     )
     return plain(dx.swapaxes(2, 3)).reshape(len(dy), height, width, groups * channels)
+
+
+def _weight_gradients(dy: Array, x: Array, w: Array, geometry: Geometry) -> tuple[Array, Array]:
+    # Axis by axis, so that a float32 sum never runs over more numbers than a row, a column or a batch has.
+    db = dy.sum(axis=2).sum(axis=1).sum(axis=0)
+    return _correlate(x, dy, w.shape, geometry), db
 
 
 def _correlate(x: Array, dy: Array, w_shape: tuple[int, ...], geometry: Geometry) -> Array:
