@@ -1,8 +1,9 @@
-"""`python -m cnnkit lab | drill | doctor`: the course's commands."""
+"""`python -m cnnkit lab | drill | doctor | roofline`: the course's commands."""
 
 import argparse
 import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from cnnkit import __version__
 from cnnkit.errors import CnnkitError
@@ -27,7 +28,7 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m cnnkit", description="A course on convolutional networks."
     )
     parser.add_argument("--version", action="version", version=f"cnnkit {__version__}")
-    commands = parser.add_subparsers(dest="command", required=True, metavar="lab | drill | doctor")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="lab | drill | doctor | roofline")
 
     lab = commands.add_parser("lab", help="open the course in JupyterLab")
     lab.add_argument(
@@ -42,6 +43,11 @@ def _parser() -> argparse.ArgumentParser:
     doctor = commands.add_parser("doctor", help="say what is wrong with this machine, and the remedy")
     doctor.add_argument("--json", action="store_true", help="the same as JSON")
     doctor.set_defaults(run=_doctor)
+
+    roofline = commands.add_parser("roofline", help="measure this machine, and our kernels against it")
+    roofline.add_argument("--threads", type=int, help="how many threads work (default: all)")
+    roofline.add_argument("--save", type=Path, metavar="FILE", help="also draw it, as a PNG picture")
+    roofline.set_defaults(run=_roofline)
     return parser
 
 
@@ -70,6 +76,21 @@ def _doctor(options: argparse.Namespace, _: list[str]) -> int:
     found = report()
     print(found.to_json() if options.json else found)
     return 0 if found.healthy else 1
+
+
+def _roofline(options: argparse.Namespace, _: list[str]) -> int:
+    from cnnkit.roofline import report
+
+    if options.save is None:
+        report.measure_and_print(options.threads)
+        return 0
+    from cnnkit.figures import draw_rooflines, png
+
+    report.check_target(options.save)
+    placed = report.measure_and_print(options.threads)
+    options.save.write_bytes(png(draw_rooflines, placed, size=(11.0, 5.6)))
+    print(f"Drawn in {options.save}.")
+    return 0
 
 
 if __name__ == "__main__":

@@ -61,6 +61,7 @@ from cnnkit.figures.receptive_field import (
     draw_ways,
     lit,
 )
+from cnnkit.figures.roofline import draw_roofline, draw_rooflines
 from cnnkit.figures.show import show
 from cnnkit.figures.style import CMAPS, PALETTE, color_limits, png, use_style
 from cnnkit.figures.widgets import draw_kernel_lab, draw_stepper, draw_view
@@ -115,6 +116,8 @@ __all__ = [
     "draw_pooling_bench",
     "draw_profiles",
     "draw_regions",
+    "draw_roofline",
+    "draw_rooflines",
     "draw_scores",
     "draw_shares",
     "draw_shift_curves",

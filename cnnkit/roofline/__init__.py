@@ -8,7 +8,6 @@
 
 from cnnkit.roofline.machine import Machine, measure_machine, using_threads
 from cnnkit.roofline.placement import Placement, place
-from cnnkit.roofline.report import report
 from cnnkit.roofline.work import (
     Work,
     conv2d_backward_work,
@@ -29,6 +28,5 @@ __all__ = [
     "network_work",
     "place",
     "pool2d_work",
-    "report",
     "using_threads",
 ]

@@ -88,7 +88,7 @@ def axis_limits(
 
 
 def _powers(values: list[float]) -> tuple[float, float]:
-    low, high = math.floor(math.log10(min(values))), math.ceil(math.log10(max(values) * 1.05))
+    low, high = math.floor(math.log10(min(values) * 0.8)), math.ceil(math.log10(max(values) * 1.25))
     return 10.0**low, 10.0**high
 
 

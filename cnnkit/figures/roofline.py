@@ -1,0 +1,86 @@
+"""The roofline: a machine's two ceilings, and measured kernels under them."""
+
+import math
+from collections.abc import Mapping, Sequence
+from itertools import product
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import FigureBase
+
+from cnnkit.figures.style import PALETTE
+from cnnkit.roofline import Machine, Placement
+from cnnkit.roofline.placement import LETTERS, axis_limits
+
+PANEL = (330.0, 240.0)  # about how many points a panel is wide and high, to keep letters apart
+LETTER = 11.0  # points that a letter needs on every side
+SPOTS = [
+    (dx, dy) for dx, dy in product((9, -9, 0, 18, -18), (0, 8, -8, 17, -17, 26, -26)) if (dx, dy) != (0, 0)
+]
+
+
+def draw_rooflines(placed: Sequence[tuple[Machine, Mapping[str, Placement]]], figure: FigureBase) -> None:
+    """Draw one panel for each machine (a type of number or a count of threads) with its placements."""
+    panels = figure.subplots(1, len(placed), squeeze=False)[0]
+    for panel, (machine, placements) in zip(panels, placed, strict=True):
+        draw_roofline(machine, placements, panel)
+
+
+def draw_roofline(machine: Machine, placements: Mapping[str, Placement], ax: Axes) -> None:
+    """Draw the two ceilings on logarithmic axes, a lettered dot for each placement, and their names below."""
+    across, up = axis_limits(placements, machine)
+    intensities = np.array([across[0], machine.ridge, across[1]])
+    ax.plot(intensities, [machine.roof(at) for at in intensities], color=PALETTE["ink"])
+    ax.axvline(machine.ridge, color=PALETTE["gray"], linestyle=":", linewidth=1)
+    ax.set(xscale="log", yscale="log", xlim=across, ylim=(up[0], up[1]))
+    ax.set(xlabel="operations a byte", ylabel="GFLOP/s")
+    ax.set_title(
+        f"{machine.dtype}, {machine.threads} thread{'s' if machine.threads > 1 else ''}: "
+        f"{machine.peak_gflops:.0f} GFLOP/s, {machine.bandwidth_gbs:.0f} GB/s"
+    )
+    dots = dict(zip(LETTERS, placements.values(), strict=False))
+    for letter, shift in _letter_spots(dots, across, up).items():
+        at = dots[letter]
+        label = f"{letter}  {list(placements)[LETTERS.index(letter)]}: {at.gflops:.3g} GFLOP/s, "
+        color = PALETTE["blue" if at.bound == "compute" else "orange"]
+        marker = "o" if at.bound == "compute" else "s"
+        ax.plot(
+            at.intensity,
+            at.gflops,
+            marker,
+            color=color,
+            markersize=6,
+            label=label + f"{at.percent_of_roof:.0f} % of the roof",
+        )
+        ax.annotate(
+            letter, (at.intensity, at.gflops), shift, textcoords="offset points", ha="center", va="center"
+        )
+    if dots:
+        ax.legend(loc="upper left", bbox_to_anchor=(-0.08, -0.2), fontsize=8, handletextpad=0.3)
+
+
+def _letter_spots(
+    dots: Mapping[str, Placement], across: tuple[float, float], up: tuple[float, float]
+) -> dict[str, tuple[float, float]]:
+    """Return where each letter stands beside its dot, in points: clear of what is there if it can."""
+    places = {
+        letter: (_share(at.intensity, across) * PANEL[0], _share(at.gflops, up) * PANEL[1])
+        for letter, at in dots.items()
+    }
+    taken = list(places.values())
+    spots = {}
+    for letter, (x, y) in places.items():
+        room = {shift: min(_apart((x + shift[0], y + shift[1]), other) for other in taken) for shift in SPOTS}
+        # The first spot, nearest to the dot, with room enough; else the one with most.
+        shift = next((spot for spot in SPOTS if room[spot] >= LETTER * 0.8), max(SPOTS, key=room.__getitem__))
+        spots[letter] = (float(shift[0]), float(shift[1]))
+        taken.append((x + shift[0], y + shift[1]))
+    return spots
+
+
+def _share(value: float, limits: tuple[float, float]) -> float:
+    return math.log(value / limits[0]) / math.log(limits[1] / limits[0])
+
+
+def _apart(one: tuple[float, float], other: tuple[float, float]) -> float:
+    return max(abs(one[0] - other[0]), abs(one[1] - other[1]))
