@@ -3,14 +3,16 @@
 import math
 from collections.abc import Mapping, Sequence
 from itertools import product
+from typing import TYPE_CHECKING
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import FigureBase
 
 from cnnkit.figures.style import PALETTE
-from cnnkit.roofline import Machine, Placement
-from cnnkit.roofline.placement import LETTERS, axis_limits
+
+if TYPE_CHECKING:  # whoever has a machine to draw has loaded Numba; other pictures do without
+    from cnnkit.roofline import Machine, Placement
 
 PANEL = (330.0, 240.0)  # about how many points a panel is wide and high, to keep letters apart
 LETTER = 11.0  # points that a letter needs on every side
@@ -19,15 +21,17 @@ SPOTS = [
 ]
 
 
-def draw_rooflines(placed: Sequence[tuple[Machine, Mapping[str, Placement]]], figure: FigureBase) -> None:
+def draw_rooflines(placed: Sequence[tuple["Machine", Mapping[str, "Placement"]]], figure: FigureBase) -> None:
     """Draw one panel for each machine (a type of number or a count of threads) with its placements."""
     panels = figure.subplots(1, len(placed), squeeze=False)[0]
     for panel, (machine, placements) in zip(panels, placed, strict=True):
         draw_roofline(machine, placements, panel)
 
 
-def draw_roofline(machine: Machine, placements: Mapping[str, Placement], ax: Axes) -> None:
+def draw_roofline(machine: "Machine", placements: Mapping[str, "Placement"], ax: Axes) -> None:
     """Draw the two ceilings on logarithmic axes, a lettered dot for each placement, and their names below."""
+    from cnnkit.roofline.placement import LETTERS, axis_limits
+
     across, up = axis_limits(placements, machine)
     intensities = np.array([across[0], machine.ridge, across[1]])
     ax.plot(intensities, [machine.roof(at) for at in intensities], color=PALETTE["ink"])
@@ -60,7 +64,7 @@ def draw_roofline(machine: Machine, placements: Mapping[str, Placement], ax: Axe
 
 
 def _letter_spots(
-    dots: Mapping[str, Placement], across: tuple[float, float], up: tuple[float, float]
+    dots: Mapping[str, "Placement"], across: tuple[float, float], up: tuple[float, float]
 ) -> dict[str, tuple[float, float]]:
     """Return where each letter stands beside its dot, in points: clear of what is there if it can."""
     places = {
