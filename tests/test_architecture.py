@@ -32,7 +32,7 @@ FLOORS = [  # from the ground up; a module may import its own floor and those be
         "stacks",
         "upsampling",
     },
-    {"layers", "optim", "pooling_kinds", "pooling_variants", "receptive", "tables"},
+    {"layers", "optim", "pooling_kinds", "pooling_variants", "receptive", "tables", "weight_files"},
     {
         "augment",
         "data",
@@ -67,6 +67,7 @@ ROOMS = {  # third-party package: the only modules (with what lies under them) t
     "hypothesis": {"drills"},
     "fsrs": {"drills.scheduler"},
     "platformdirs": {"drills.store"},
+    "safetensors": {"weight_files"},
     "jupyterlab": {"lab", "doctor"},
     "jupyter_core": {"doctor"},
 }

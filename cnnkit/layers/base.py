@@ -111,6 +111,10 @@ class Layer:
         store[name][...] = values
         self._undrawn.pop(name, None)
 
+    def array_shapes(self) -> dict[str, Shape]:
+        """Return the shapes of all weights and state by name, without drawing anything."""
+        return {name: array.shape for name, array in (self._params | self.state).items()}
+
     def _declare(self, name: str, shape: Shape, initializer: Initializer, dtype: DTypeLike) -> None:
         """Announce a weight: its room is reserved, its numbers are drawn when somebody needs them."""
         if name in self._params:

@@ -1,14 +1,16 @@
 """Networks: layers in a row, with Keras' summary, counts, training and prediction."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cnnkit.errors import DTypeError, OptionError, ShapeError
+from cnnkit.errors import CnnkitError, DataError, DTypeError, OptionError, ShapeError
 from cnnkit.kernels.arguments import check_float
 from cnnkit.layers.base import Activation, Layer
 from cnnkit.losses import softmax_cross_entropy
+from cnnkit.network import files
 from cnnkit.network.fitting import History, RunningMeans, check_examples, progress_line
 from cnnkit.network.structure import Structure
 from cnnkit.optim import Adam, Optimizer
@@ -70,6 +72,26 @@ class Sequential(Structure):
         for layer in self.layers:
             y = layer.trace(y, results)
         return {name: array[0] if unbatched else array for name, array in results.items()}
+
+    # ---- files ----
+
+    def save(self, path: str | Path) -> None:
+        """Write the network to a .npz (no pickle) or .safetensors file: weights, state and architecture.
+
+        The old file stays as it is until the new one is whole. Raises OptionError for another ending of
+        `path`, DataError when the file cannot be written.
+        """
+        files.save(self, path)
+
+    def load_weights(self, path: str | Path) -> None:
+        """Take weights and state from a file of a network with the same names and shapes: all, or none.
+
+        Raises OptionError for another ending, DataError for a file that is missing, damaged or of another
+        network, ShapeError or DTypeError for arrays that do not fit.
+        """
+        files.load_weights(self, path)
+
+    load = load_weights
 
     # ---- learning ----
 
@@ -187,6 +209,21 @@ class Sequential(Structure):
                 f"x has shape {values.shape}; expected examples of shape {self.input_shape}, one or a batch"
             )
         return batch, unbatched
+
+
+def load(path: str | Path, *, seed: int = 0) -> Sequential:
+    """Return the network that `Sequential.save` wrote; `seed` is for its dropout.
+
+    Nothing in the file is run; layers are chosen by name from `cnnkit.layers.LAYERS`. Raises OptionError for
+    another ending than .npz and .safetensors, DataError for any other file, a damaged one included.
+    """
+    arguments, arrays = files.load(path)
+    try:
+        network = Sequential(**arguments, seed=seed)
+        files.put_arrays(network, arrays, str(path))
+    except (CnnkitError, MemoryError) as error:
+        raise DataError(f"{path} is damaged: its weights do not fit its layers: {error}") from error
+    return network
 
 
 class _Steps:
