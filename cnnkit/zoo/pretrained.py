@@ -6,7 +6,6 @@ dense layer behind a flatten also needs its inputs in another order, or it loads
 """
 
 import hashlib
-import zipfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +19,7 @@ from cnnkit.layers import BatchNorm, Conv2D, Dense, Flatten, Layer, LayerNorm, S
 from cnnkit.layers.attention import ClassToken, MultiHeadAttention, PatchEmbedding, PositionEmbedding
 from cnnkit.layout import dense_weights_from_nchw, oihw_to_hwio
 from cnnkit.network import Sequential
+from cnnkit.weight_files import read_arrays
 from cnnkit.zoo.costs import layer_costs
 from cnnkit.zoo.families import family
 
@@ -54,11 +54,15 @@ def load_pretrained(network: Sequential | str, path: str | Path, sha256: str | N
             vision transformer also timm's; floats of any width, converted to the network's.
         sha256: the file's checksum in hex, compared before anything of the file is used.
 
-    Raises DataError when the file is missing, damaged, or not that network's: the message lists names that
-    are missing, not expected, or of another shape. Then nothing has been changed.
+    Raises OptionError for the name of no network, or of no such kind of file; DataError when the file is
+    missing, damaged, or not that network's: the message lists names that are missing, not expected, or of
+    another shape. Then nothing has been changed.
     """
     target = family(network).make() if isinstance(network, str) else network
-    arrays = _renamed(read_arrays(Path(path), sha256))
+    _refuse_pickles(Path(path))
+    if sha256 is not None:
+        _check_sum(Path(path), sha256)
+    arrays = _renamed(read_arrays(path)[0])
     slots = list(_slots(target, arrays))
     _check(slots, arrays, Path(path).name, target.name)
     for slot in slots:
@@ -66,50 +70,24 @@ def load_pretrained(network: Sequential | str, path: str | Path, sha256: str | N
     return target
 
 
-def read_arrays(path: Path, sha256: str | None = None) -> dict[str, Array]:
-    """Return the arrays of a .safetensors or .npz file by name; a wrong checksum raises DataError too."""
-    if not path.is_file():
-        raise DataError(f"path is {str(path)!r}; expected a file of weights, .safetensors or .npz")
-    if sha256 is not None:
-        _check_sum(path, sha256)
-    if path.suffix == ".safetensors":
-        return _read_safetensors(path)
-    if path.suffix == ".npz":
-        return _read_npz(path)
-    raise DataError(
-        f"{path.name} is not a .safetensors or .npz file; PyTorch's .pt and .pth files can run code when "
-        "they are opened: convert one where you trust it, with safetensors.torch.save_file(state_dict, path)"
-    )
-
-
 def _check_sum(path: Path, expected: str) -> None:
-    with path.open("rb") as file:
-        found = hashlib.file_digest(file, "sha256").hexdigest()
+    try:
+        with path.open("rb") as file:
+            found = hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise DataError(f"{path} cannot be read: {error.strerror or error}") from error
     if found != expected.lower():
         raise DataError(
             f"{path.name} has the SHA-256 {found}; expected {expected}: it is damaged or another file"
         )
 
 
-def _read_safetensors(path: Path) -> dict[str, Array]:
-    from safetensors import SafetensorError
-    from safetensors.numpy import load_file
-
-    try:
-        arrays: dict[str, Array] = load_file(path)
-    except (SafetensorError, TypeError, KeyError) as error:
+def _refuse_pickles(path: Path) -> None:
+    if path.suffix in (".pt", ".pth", ".bin", ".ckpt"):
         raise DataError(
-            f"{path.name} is damaged, or holds numbers that NumPy has no type for: {error}"
-        ) from error
-    return arrays
-
-
-def _read_npz(path: Path) -> dict[str, Array]:
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            return {name: file[name] for name in file.files}
-    except (zipfile.BadZipFile, OSError, ValueError, EOFError) as error:
-        raise DataError(f"{path.name} is damaged, or no file of plain arrays: {error}") from error
+            f"{path.name} is PyTorch's own kind of file, which can run code when it is opened; expected "
+            ".safetensors or .npz: convert it where you trust it, with safetensors.torch.save_file"
+        )
 
 
 def _renamed(arrays: Mapping[str, Array]) -> dict[str, Array]:
