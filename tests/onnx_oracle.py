@@ -99,3 +99,21 @@ def resize(x: np.ndarray, factor: int, mode: str) -> np.ndarray:
     """Enlarge by a whole factor with half-pixel centres; mode "nearest" or "linear"."""
     arrays = [np.moveaxis(x, -1, 1), np.zeros(0), np.array([1, 1, factor, factor])]
     return _run("Resize", arrays, mode=mode, coordinate_transformation_mode="half_pixel")
+
+
+def batch_norm(x: np.ndarray, *statistics: np.ndarray, epsilon: float) -> np.ndarray:
+    """Normalise by gamma, beta, mean and variance, each (C,)."""
+    return _run("BatchNormalization", [np.moveaxis(x, -1, 1), *statistics], epsilon=epsilon)
+
+
+def local_response_norm(x: np.ndarray, **options: Any) -> np.ndarray:
+    return _run("LRN", [np.moveaxis(x, -1, 1)], **options)
+
+
+def layer_norm(x: np.ndarray, gamma: np.ndarray, beta: np.ndarray, *, epsilon: float) -> np.ndarray:
+    y = _run("LayerNormalization", [x, gamma, beta], axis=-1, epsilon=epsilon)
+    return np.moveaxis(y, -1, 1)  # the last axis stayed the last
+
+
+def global_avg_pool2d(x: np.ndarray) -> np.ndarray:
+    return _run("GlobalAveragePool", [np.moveaxis(x, -1, 1)])[:, 0, 0]

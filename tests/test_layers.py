@@ -7,7 +7,24 @@ import pytest
 
 from cnnkit import initializers
 from cnnkit.errors import OptionError, ShapeError
-from cnnkit.layers import Activation, Conv2D, Dense, Dropout, Flatten, MaxPool2D
+from cnnkit.layers import (
+    Activation,
+    AvgPool2D,
+    BatchNorm,
+    Concat,
+    Conv1D,
+    Conv2D,
+    Dense,
+    Dropout,
+    Flatten,
+    GlobalAvgPool1D,
+    GlobalAvgPool2D,
+    GlobalMaxPool1D,
+    LayerNorm,
+    LocalResponseNorm,
+    MaxPool2D,
+    Residual,
+)
 
 RNG = np.random.default_rng
 
@@ -30,6 +47,12 @@ def built(layer, input_shape, seed=1, dtype=np.float64):
     return layer
 
 
+def leaves(layer):
+    """The layer itself, or all plain layers inside of a container."""
+    inside = layer.sublayers()
+    return [leaf for part in inside for leaf in leaves(part)] if inside else [layer]
+
+
 CASES = {
     "conv": (Conv2D(3, 3), (5, 6, 2)),
     "conv, all options": (
@@ -42,6 +65,40 @@ CASES = {
     "conv, tanh": (Conv2D(2, 3, activation="tanh"), (4, 4, 1)),
     "max pooling": (MaxPool2D(2), (5, 4, 3)),
     "max pooling, overlapping": (MaxPool2D(3, stride=2, padding=1), (6, 7, 2)),
+    "average pooling": (AvgPool2D(2), (5, 4, 3)),
+    "average pooling, overlapping": (AvgPool2D(3, stride=2, padding=1, ceil_mode=True), (6, 7, 2)),
+    "average pooling, padding counted": (AvgPool2D(3, padding=1, count_include_pad=True), (5, 4, 2)),
+    "global average": (GlobalAvgPool2D(), (3, 4, 2)),
+    "conv over time": (Conv1D(3, 3, activation="relu"), (7, 2)),
+    "conv over time, all options": (
+        Conv1D(4, 2, stride=2, padding="causal", dilation=3, groups=2, bias=False),
+        (8, 4),
+    ),
+    "conv over time, same": (Conv1D(2, 4, padding="same", stride=2), (7, 1)),
+    "average over time": (GlobalAvgPool1D(), (5, 3)),
+    "maximum over time": (GlobalMaxPool1D(), (5, 3)),
+    "batch norm": (BatchNorm(), (3, 2, 4)),
+    "batch norm of rows": (BatchNorm(momentum=0.5, epsilon=0.1), (4,)),
+    "layer norm": (LayerNorm(), (3, 5)),
+    "layer norm of rows": (LayerNorm(0.1), (6,)),
+    "local response": (LocalResponseNorm(alpha=0.3, k=1.0), (2, 3, 7)),
+    "local response, even": (LocalResponseNorm(4, alpha=0.5, beta=1.5), (2, 2, 3)),
+    "residual": (Residual([Conv2D(2, 3, padding=1)]), (4, 3, 2)),
+    "residual, projected": (
+        Residual([Conv2D(3, 3, padding=1, stride=2), BatchNorm()], Conv2D(3, 1, stride=2), "tanh"),
+        (4, 5, 2),
+    ),
+    "residual inside of residual": (
+        Residual(
+            [Residual([BatchNorm(), Activation("relu"), Conv2D(2, 1)], activation=None)], activation=None
+        ),
+        (2, 3, 2),
+    ),
+    "branches": (
+        Concat([Conv2D(2, 1), [Conv2D(1, 1), Conv2D(3, 3, padding=1, activation="relu")], [], MaxPool2D(1)]),
+        (3, 3, 2),
+    ),
+    "branches of rows": (Concat([Dense(2), []]), (3,)),
     "flatten": (Flatten(), (2, 3, 4)),
     "dense": (Dense(4), (6,)),
     "dense, softmax": (Dense(4, activation="softmax"), (6,)),
@@ -61,21 +118,31 @@ def test_gradients_are_those_of_finite_differences(layer, input_shape, training)
     layer = built(copy.deepcopy(layer), input_shape)
     x = RNG(2).standard_normal((2, *input_shape))
     weights = RNG(3).standard_normal((2, *layer.output_shape(input_shape)))
-    if "b" in layer.params:
-        layer.params["b"] += RNG(4).standard_normal(layer.params["b"].shape)
+    for leaf in leaves(layer):
+        for array in (*leaf.params.values(), *leaf.state.values()):
+            array += 0.5 * RNG(4).random(array.shape)
 
     def loss():
         fresh = copy.copy(layer)  # dropout: the same mask for every evaluation
         fresh._rng = copy.deepcopy(getattr(layer, "_rng", None))
         return float((fresh.forward(x, training=training) * weights).sum())
 
-    expected = {name: numeric_gradient(loss, array) for name, array in layer.params.items()}
+    arrays = {(leaf, name): array for leaf in leaves(layer) for name, array in leaf.params.items()}
+    expected = {place: numeric_gradient(loss, array) for place, array in arrays.items()}
     expected_dx = numeric_gradient(loss, x)
     layer.forward(x, training=training)
     np.testing.assert_allclose(layer.backward(weights), expected_dx, rtol=1e-6, atol=1e-8)
-    assert layer.grads.keys() == expected.keys()
-    for name, gradient in expected.items():
-        np.testing.assert_allclose(layer.grads[name], gradient, rtol=1e-6, atol=1e-8)
+    check_grads(layer, expected)
+    for leaf in leaves(layer):
+        leaf.grads = {}
+    layer.fill_grads(weights)  # without dx: the same gradients
+    check_grads(layer, expected)
+
+
+def check_grads(layer, expected):
+    assert {(leaf, name) for leaf in leaves(layer) for name in leaf.grads} == set(expected)
+    for (leaf, name), gradient in expected.items():
+        np.testing.assert_allclose(leaf.grads[name], gradient, rtol=1e-6, atol=1e-8)
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -89,8 +156,11 @@ def test_shapes_dtypes_and_counts(layer, input_shape, dtype):
     dx = layer.backward(np.ones_like(y))
     assert dx.shape == x.shape
     assert y.dtype == dx.dtype == dtype
-    assert {array.dtype for array in (*layer.params.values(), *layer.grads.values())} <= {np.dtype(dtype)}
-    assert layer.count_params() == sum(array.size for array in layer.params.values())
+    arrays = [array for leaf in leaves(layer) for array in (*leaf.params.values(), *leaf.grads.values())]
+    states = [array for leaf in leaves(layer) for array in leaf.state.values()]
+    assert {array.dtype for array in arrays + states} <= {np.dtype(dtype)}
+    assert layer.count_params() == sum(array.size for leaf in leaves(layer) for array in leaf.params.values())
+    assert layer.count_state() == sum(array.size for array in states)
     np.testing.assert_array_equal(x, before)
 
 
@@ -203,6 +273,18 @@ def test_biases_begin_at_zero():
         (lambda: MaxPool2D(0), "window is 0"),
         (lambda: Dropout(1), "rate is 1"),
         (lambda: Dropout(50), "rate is 50"),
+        (lambda: AvgPool2D(0), "window is 0"),
+        (lambda: BatchNorm(momentum=1), "momentum is 1; expected a number from 0"),
+        (lambda: BatchNorm(epsilon=0), "epsilon is 0; expected a positive"),
+        (lambda: LayerNorm(-1), "epsilon is -1"),
+        (lambda: LocalResponseNorm(0), "size is 0"),
+        (lambda: LocalResponseNorm(k=0), "k is 0"),
+        (lambda: Conv1D(4, (3, 3)), r"kernel_size is \(3, 3\)"),
+        (lambda: Residual([]), "layers is empty"),
+        (lambda: Concat([]), "branches is empty"),
+        (lambda: Residual(["relu"]), "a layer is 'relu'; expected a Layer"),
+        (lambda: Dense(3).named("a/b"), "name is 'a/b'"),
+        (lambda: built(Conv1D(3, 3, groups=2), (8, 4)), "groups is 2"),
         (lambda: Activation("softplus"), "activation is 'softplus'"),
         (lambda: built(Conv2D(8, 3, groups=2), (5, 5, 3)), "groups is 2"),
         (lambda: built(Conv2D(8, 3, padding="sane"), (5, 5, 3)), "padding is 'sane'"),
@@ -220,6 +302,17 @@ def test_meaningless_options(make, message):
         (Conv2D(3, 3), (10,), r"Conv2D got examples of shape \(10,\); expected \(H, W, C\)"),
         (MaxPool2D(2), (10,), "MaxPooling2D got examples"),
         (Conv2D(3, 7), (5, 9, 1), "height: a window of 7"),
+        (Conv1D(3, 7), (5, 2), "a window of 7"),
+        (Conv1D(3, 3), (5, 5, 2), r"expected \(L, C\)"),
+        (GlobalAvgPool2D(), (5,), r"expected \(H, W, C\)"),
+        (GlobalMaxPool1D(), (5,), r"expected \(L, C\)"),
+        (
+            Residual(Conv2D(3, 3, padding=1)),
+            (5, 5, 2),
+            r"\(5, 5, 3\) and the shortcut into \(5, 5, 2\).*Conv2D\(3, 1",
+        ),
+        (Residual([Conv2D(2, 1), Conv2D(2, 9)]), (5, 5, 2), r"layer 1 \(Conv2D\): height"),
+        (Concat([Conv2D(3, 3), []]), (5, 5, 2), r"\(3, 3, 3\), \(5, 5, 2\); expected the same size"),
     ],
 )
 def test_shapes_that_do_not_suit(layer, input_shape, message):
@@ -227,10 +320,32 @@ def test_shapes_that_do_not_suit(layer, input_shape, message):
         built(layer, input_shape)
 
 
-@pytest.mark.parametrize("layer", [Conv2D(2, 3), MaxPool2D(2), Flatten(), Dense(3), Activation("relu")])
+@pytest.mark.parametrize(
+    "layer",
+    [
+        Conv2D(2, 3),
+        MaxPool2D(2),
+        AvgPool2D(2),
+        Flatten(),
+        Dense(3),
+        Activation("relu"),
+        BatchNorm(),
+        LayerNorm(),
+    ],
+)
 def test_backward_before_forward(layer):
     with pytest.raises(ShapeError, match="backward needs a forward before it"):
         layer.backward(np.ones((1, 2, 2, 2)))
+
+
+def test_nothing_is_kept_at_inference():
+    layer = built(Residual([Conv2D(2, 1, activation="relu"), Dropout(0.5)]), (3, 3, 2))
+    x = RNG(0).standard_normal((1, 3, 3, 2))
+    np.testing.assert_array_equal(layer.infer(x), layer.forward(x))
+    layer.backward(x)
+    layer.infer(x)
+    with pytest.raises(ShapeError, match="backward needs a forward before it"):
+        layer.backward(x)
 
 
 def test_building_twice_is_refused():

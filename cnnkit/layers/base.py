@@ -82,6 +82,7 @@ class Layer:
         """Fix the shape of one input and draw the weights. Raises ShapeError when the shape does not suit."""
         self.plan(input_shape, dtype)
         self.draw(rng)
+        self.draw_before_use(None)
 
     def plan(self, input_shape: Shape, dtype: DTypeLike = np.float32) -> None:
         """Declare the weights for inputs of `input_shape`. Raises ShapeError when the shape does not suit."""
@@ -92,7 +93,6 @@ class Layer:
         for name, initializer in self._undrawn.items():
             blank = self._params[name]
             self._params[name] = initializer(blank.shape, rng, blank.dtype)
-        self._undrawn = {}
 
     @property
     def weight_shapes(self) -> dict[str, Shape]:
@@ -125,6 +125,8 @@ class Layer:
     def draw_before_use(self, draw: Callable[[], None] | None) -> None:
         """Call `draw` when the weights are first needed; None: they are there."""
         self._before_use = draw
+        if draw is None:
+            self._undrawn = {}
 
     def _ready(self) -> None:
         if self._before_use is not None:
