@@ -23,3 +23,7 @@ class OptionError(ShapeError):
 
 class DataError(CnnkitError, ValueError):
     """A file is missing, damaged, too large or not what its name says."""
+
+
+class ClosedError(CnnkitError, RuntimeError):
+    """Something was used after it had been closed."""

@@ -24,6 +24,7 @@ FLOORS = [  # from the ground up; a module may import its own floor and those be
         "gradcheck",
         "gradient_depth",
         "initializers",
+        "intervals",
         "kernels",
         "layout",
         "losses",
@@ -36,6 +37,8 @@ FLOORS = [  # from the ground up; a module may import its own floor and those be
     {
         "augment",
         "data",
+        "digit_training",
+        "deploy",
         "dying_relu",
         "effective_field",
         "engine",
