@@ -377,10 +377,10 @@ def test_a_slow_first_call_says_why_and_only_once(capsys, monkeypatch):
     monkeypatch.setattr(cold, "_said", threading.Event())
     with cold.announced_if_slow(patience=0.01):
         time.sleep(0.2)
-    assert capsys.readouterr().out.count("compiles kernels") == 1
+    assert capsys.readouterr().err.count("compiles kernels") == 1
     with cold.announced_if_slow(patience=0.01):
         time.sleep(0.1)
-    assert capsys.readouterr().out == ""
+    assert capsys.readouterr() == ("", "")
 
 
 def test_sigmoid_is_that_of_the_activations(running):

@@ -2,17 +2,15 @@
 
 import threading
 import weakref
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from types import TracebackType
 from typing import Self
-
-import numpy as np
 
 from cnnkit import activations
 from cnnkit.engine.arguments import check_batch, check_convolution, check_dense, check_pooling
 from cnnkit.engine.cold import announced_if_slow
 from cnnkit.engine.plan import Plan
+from cnnkit.engine.steps import activate
 from cnnkit.errors import ClosedError
 from cnnkit.kernels import parallel as kernels
 from cnnkit.kernels.arguments import Array
@@ -59,9 +57,7 @@ class InferenceEngine:
         Raises ShapeError, OptionError, DTypeError or ClosedError.
         """
         images, filters, shifts, step = check_convolution(input, kernel, biases, stride)
-        with self._turn():
-            y = kernels.conv2d(images, filters, shifts, stride=step)
-            return np.maximum(y, 0, out=y)
+        return self._alone(lambda: activate(kernels.conv2d(images, filters, shifts, stride=step), "relu"))
 
     def forward_max_pooling_2d(self, input: Array, pool_size: int, stride: int) -> Array:
         """Return the largest value of every `pool_size` x `pool_size` window; NaN if the window holds one.
@@ -71,8 +67,7 @@ class InferenceEngine:
         left out. Raises ShapeError, OptionError, DTypeError or ClosedError.
         """
         images, window, step = check_pooling(input, pool_size, stride)
-        with self._turn():
-            return kernels.max_pool2d(images, window, stride=step)
+        return self._alone(lambda: kernels.max_pool2d(images, window, stride=step))
 
     def forward_dense(self, inputs: Array, weights: Array, biases: Array) -> Array:
         """Return ``sigmoid(inputs @ weights.T + biases)``.
@@ -81,8 +76,7 @@ class InferenceEngine:
         float64; the result is (B, T). Raises ShapeError, DTypeError or ClosedError.
         """
         rows, matrix, shifts = check_dense(inputs, weights, biases)
-        with self._turn():
-            return activations.sigmoid(kernels.dense(rows, matrix.T, shifts))
+        return self._alone(lambda: activations.sigmoid(kernels.dense(rows, matrix.T, shifts)))
 
     def run(self, network: Sequential, batch: Array) -> Array:
         """Return what ``network.predict(batch)`` returns, to rounding, from prepared weights and buffers.
@@ -101,8 +95,7 @@ class InferenceEngine:
         Raises ShapeError, DTypeError or ClosedError.
         """
         examples, unbatched = check_batch(network, batch)
-        with self._turn():
-            y = self._plan(network).run(examples)
+        y = self._alone(lambda: self._plan(network).run(examples))
         return y[0] if unbatched else y
 
     def forget(self, network: Sequential) -> None:
@@ -128,13 +121,14 @@ class InferenceEngine:
     def __repr__(self) -> str:
         return f"<InferenceEngine: {'closed' if self.closed else f'{self.threads} threads'}>"
 
-    @contextmanager
-    def _turn(self) -> Iterator[None]:
-        """Wait for this caller's turn, and let its kernels use this engine's number of threads."""
+    def _alone(self, call: Callable[[], Array]) -> Array:
+        """Return ``call()``, made when it is this caller's turn, with this engine's number of threads."""
+        # The lock itself in the `with`: Python delivers Ctrl-C neither between taking it and getting inside,
+        # nor on the way out, which no function around it could promise.
         with _TURN:
             self._check_open()
             with limited_threads(self.threads), announced_if_slow():
-                yield
+                return call()
 
     def _plan(self, network: Sequential) -> Plan:
         plan = self._plans.get(network)
