@@ -35,6 +35,7 @@ FLOORS = [  # from the ground up; a module may import its own floor and those be
     },
     {"layers", "optim", "pooling_kinds", "pooling_variants", "receptive", "tables", "weight_files"},
     {
+        "architecture_experiments",
         "augment",
         "data",
         "digit_training",
