@@ -62,8 +62,8 @@ def degradation(
 ) -> DepthStudy:
     """Train plain and residual networks of growing depth on the same digits, in the same way.
 
-    Both have the same layers, weights to start from and parameters; only the additions differ. Every
-    convolution is followed by batch normalisation, so that signals and gradients keep their scale at the start.
+    Both have the same layers, weights to start from and parameters; only the additions differ. Behind every
+    convolution stands a batch normalisation, which keeps the scale of the signals.
 
     Raises OptionError for no depths, no seeds, or a `count` below 2.
     """
