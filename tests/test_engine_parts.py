@@ -1,0 +1,105 @@
+"""What the engine is built from: fingerprints, numbers of threads, buffers taken in turns."""
+
+import numba
+import numpy as np
+import pytest
+from engine_networks import batch, branching, plain
+
+from cnnkit.engine.plan import Plan, assign_buffers
+from cnnkit.engine.planning import Planner
+from cnnkit.engine.weights import SMALL, WeightWatch
+from cnnkit.errors import OptionError
+from cnnkit.kernels.parallel.fingerprint import BLOCK, LANES, fingerprint
+from cnnkit.kernels.parallel.threads import check_threads, limited_threads, most_threads
+
+
+def slow_fingerprint(array):
+    """FNV-1a in Python's integers, lane by lane."""
+    words = array.reshape(-1).view(np.uint32).tolist()
+    hashes = []
+    for first in range(0, len(words), BLOCK):
+        block = words[first : first + BLOCK]
+        for lane in range(LANES):
+            h = 2166136261
+            for word in block[lane::LANES]:
+                h = ((h ^ word) * 16777619) % 2**32
+            hashes.append(h)
+    return np.array(hashes, np.uint32).tobytes()
+
+
+@pytest.mark.parametrize("size", [1, LANES - 1, LANES, BLOCK, BLOCK + LANES + 1])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_a_fingerprint_is_the_published_hash(size, dtype):
+    array = np.random.default_rng(size).standard_normal(size).astype(dtype)
+    assert fingerprint(array) == slow_fingerprint(array)
+
+
+def test_a_fingerprint_sees_order_sign_and_layout_only_by_value():
+    array = np.random.default_rng(0).standard_normal((30, 40))
+    assert fingerprint(array[::-1]) != fingerprint(array)
+    assert fingerprint(np.asfortranarray(array)) == fingerprint(array)
+    zeros = np.zeros(5, np.float32)
+    assert fingerprint(zeros) != fingerprint(-zeros)
+
+
+@pytest.mark.parametrize("size", [10, SMALL])
+def test_a_watch_compares_bits_so_nan_is_itself(size):
+    arrays = {"w": np.full(size, np.nan, np.float32)}
+    watch = WeightWatch()
+    watch.add(arrays)
+    assert watch.unchanged()
+    arrays["w"] = arrays["w"].copy()
+    assert watch.unchanged()
+    arrays["w"][size // 2] = 1
+    assert not watch.unchanged()
+    del arrays["w"]
+    assert not watch.unchanged()
+
+
+def test_threads_are_limited_inside_and_given_back_also_after_an_error():
+    before = numba.get_num_threads()
+    with limited_threads(1):
+        assert numba.get_num_threads() == 1
+    with pytest.raises(KeyError), limited_threads(1):
+        raise KeyError
+    assert numba.get_num_threads() == before
+    assert check_threads(None) == most_threads()
+    with pytest.raises(OptionError, match=f"at most {most_threads()}"):
+        check_threads(most_threads() + 1)
+
+
+@pytest.mark.parametrize("make", [plain, branching])
+def test_no_buffer_is_written_while_somebody_still_reads_it(make):
+    network = make()
+    planner = Planner(network.input_shape)
+    result = planner.row(network.layers, 0)
+    buffer_of = assign_buffers(planner, result)
+    assert set(buffer_of) == planner.buffered
+    holds: dict[int, int] = {}  # buffer -> the value that stands in it
+    source_of_view: dict[int, int] = {}
+    for step in planner.steps:
+        for source in step.sources:
+            root = source
+            while root in source_of_view:
+                root = source_of_view[root]
+            assert root not in buffer_of or holds[buffer_of[root]] == root
+        if step.target in buffer_of:
+            holds[buffer_of[step.target]] = step.target
+        else:
+            source_of_view[step.target] = step.sources[0]
+
+
+def test_buffers_are_those_of_the_largest_values():
+    plan = Plan(plain())
+    # 17x15x12 pooled to 8x7x12, 6x5x20 pooled to 3x2x20: fused pooling keeps only the pooled maps
+    assert plan.bytes_per_example == (8 * 7 * 12 + 3 * 2 * 20) * 4
+
+
+def test_one_plan_serves_batches_of_different_size():
+    network = plain()
+    plan = Plan(network)
+    x = batch(network, 6)
+    for examples in (6, 1, 3, 6):
+        np.testing.assert_allclose(
+            plan.run(x[:examples]), network.predict(x[:examples]), rtol=2e-5, atol=1e-6
+        )
