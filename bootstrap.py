@@ -2,9 +2,10 @@
 
     python3 bootstrap.py lab     open the course in JupyterLab
     python3 bootstrap.py test    run every check
+    python3 bootstrap.py bench   time the kernels against other libraries
     python3 bootstrap.py lock    resolve the dependencies anew (needs uv)
 
-The first `lab` or `test` makes the environment `.venv` beside this file and fills it with exactly the
+The first command makes the environment `.venv` beside this file and fills it with exactly the
 packages of the lock file, checked by their hashes. Later ones see that nothing has changed and start at once.
 """
 
@@ -336,6 +337,15 @@ def run_check(arguments: Sequence[str], scratch: Path) -> tuple[bool, float]:
     return done.returncode == 0, time.monotonic() - started
 
 
+def bench(options: Sequence[str]) -> int:
+    """Time our kernels against those of other libraries; `options` go to `python -m benchmarks`.
+
+    The environment of the tests has all of them but PyTorch, which takes 1 GB or more and so stays a choice.
+    """
+    ensure_environment("test")
+    return subprocess.run([venv_python(), "-m", "benchmarks", *options], cwd=ROOT).returncode
+
+
 def lock(options: Sequence[str]) -> int:
     """Resolve the dependencies for every platform into both lock files (`--upgrade`: the newest of each)."""
     if not works(["uv", "--version"]):
@@ -363,7 +373,7 @@ def compile_lock(options: Sequence[str], backend: str, target: Path) -> None:
 
 def main(arguments: Sequence[str]) -> int:
     """Run the command named first in `arguments`; say in plain words what kept it from running."""
-    known = {"lab": lab, "test": test, "lock": lock}
+    known = {"lab": lab, "test": test, "bench": bench, "lock": lock}
     if not arguments or arguments[0] not in known:
         print(__doc__, file=sys.stderr)
         return 0 if arguments in (["-h"], ["--help"]) else 2

@@ -215,7 +215,7 @@ def test_nothing_heavy_is_loaded_before_it_is_used(statement: str, absent: set[s
 
 def written_files() -> list[Path]:
     sources = ROOT / "notebooks" / "src"  # chapters are as long as their subject
-    folders = [PACKAGE, ROOT / "tests", ROOT / "notebooks"]
+    folders = [PACKAGE, ROOT / "benchmarks", ROOT / "tests", ROOT / "notebooks"]
     found = [
         path for folder in folders for suffix in ("py", "js", "css") for path in folder.rglob(f"*.{suffix}")
     ]

@@ -16,6 +16,7 @@ ROOT = Path(__file__).parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 RUNTIME = PROJECT["project"]["dependencies"]
 TESTING = PROJECT["project"]["optional-dependencies"]["test"]
+MEASURING = PROJECT["project"]["optional-dependencies"]["bench"]
 BACKEND = PROJECT["build-system"]["requires"]
 
 
@@ -79,13 +80,13 @@ def test_the_locks_reader_sees_through_markers_and_line_ends():
 
 def test_every_dependency_says_why_it_is_there():
     listed = re.findall(r'^    "[^"]+",(.*)$', read("pyproject.toml").split("[tool.hatch")[0], re.MULTILINE)
-    assert len(listed) == len(RUNTIME + TESTING)
+    assert len(listed) == len(RUNTIME + TESTING + MEASURING)
     assert all(re.fullmatch(r"\s*# \w.{10,}", reason) for reason in listed)
 
 
 def test_dependencies_are_written_as_oldest_accepted_versions():
     # the doctor compares installed versions by this form
-    assert all(re.fullmatch(r"[a-z0-9-]+>=[\d.]+", line) for line in RUNTIME + TESTING + BACKEND)
+    assert all(re.fullmatch(r"[a-z0-9-]+>=[\d.]+", line) for line in RUNTIME + TESTING + MEASURING + BACKEND)
 
 
 def test_conda_and_binder_get_what_pyproject_says():
@@ -96,9 +97,11 @@ def test_conda_and_binder_get_what_pyproject_says():
 def test_the_makefile_offers_each_command_of_the_launcher():
     makefile = read("Makefile")
     phony = re.search(r"^\.PHONY: (.+)$", makefile, re.MULTILINE)
-    assert set(phony.group(1).split()) == {"help", "lab", "test", "lock"}
+    assert set(phony.group(1).split()) == {"help", "lab", "test", "bench", "lock"}
     assert re.search(
-        r"^lab test lock:\n(\t.*\n)*\t@\$\(PYTHON\) bootstrap\.py \$@ \$\(ARGS\)\n", makefile, re.MULTILINE
+        r"^lab test bench lock:\n(\t.*\n)*\t@\$\(PYTHON\) bootstrap\.py \$@ \$\(ARGS\)\n",
+        makefile,
+        re.MULTILINE,
     )
 
 

@@ -1,0 +1,1 @@
+"""Ours against PyTorch, onnxruntime, SciPy and the source's Java engine: `make bench`."""
