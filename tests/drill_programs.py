@@ -5,6 +5,7 @@ import drill_programs_ch03
 import drill_programs_ch04
 import drill_programs_ch05
 import drill_programs_ch06
+import drill_programs_ch08
 
 CONV2D = """
 def conv2d(x, w, b, stride):
@@ -211,6 +212,7 @@ CHAPTERS = (
     drill_programs_ch04,
     drill_programs_ch05,
     drill_programs_ch06,
+    drill_programs_ch08,
 )
 
 SUBMISSIONS = [

@@ -242,5 +242,6 @@ def _shown(name: str, value: object) -> str:
         return f"{name} = {value}"
     if value.size > _MOST_SHOWN or not value.size:
         return f"{name}: shape {value.shape}"
-    whole = value.dtype.kind == "f" and np.isfinite(value).all() and not (value % 1).any()
+    # Beyond 2^53 whole numbers are no longer told apart, and past 2^63 there is no integer for them.
+    whole = value.dtype.kind == "f" and (np.abs(value) < 2**53).all() and not (value % 1).any()
     return f"{name} = {(value.astype(np.int64) if whole else value).tolist()}  shape {value.shape}"
