@@ -40,7 +40,9 @@ from cnnkit.figures.linear import (
     draw_toeplitz,
 )
 from cnnkit.figures.matrices import draw_image, draw_matrix, format_number
+from cnnkit.figures.network_maps import draw_network_maps
 from cnnkit.figures.networks import draw_scores, draw_workflow
+from cnnkit.figures.playground import draw_training_playground
 from cnnkit.figures.pooling import (
     draw_matrices,
     draw_max_against_average,
@@ -111,6 +113,7 @@ __all__ = [
     "draw_max_against_average",
     "draw_mixing",
     "draw_named_map",
+    "draw_network_maps",
     "draw_outer_product",
     "draw_padded",
     "draw_pooling_bench",
@@ -134,6 +137,7 @@ __all__ = [
     "draw_toeplitz",
     "draw_tower",
     "draw_towers",
+    "draw_training_playground",
     "draw_variances",
     "draw_view",
     "draw_ways",

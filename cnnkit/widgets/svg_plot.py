@@ -133,10 +133,13 @@ def named_map(
     reach: float,
     label: str,
     size: tuple[int, int] = (560, 330),
+    words: Sequence[Sequence[str]] | None = None,
+    left: int = 88,
 ) -> Drawing:
     """Return a map (rows, columns) with names and numbers: white for 0, full blue or orange at `reach`.
 
-    Raises ShapeError when the names do not fit the values.
+    `words` stand in the cells instead of the numbers; `left` pixels are for the rows' names. Raises
+    ShapeError when the names do not fit the values.
     """
     from cnnkit.figures import CMAPS
 
@@ -144,7 +147,7 @@ def named_map(
         raise ShapeError(
             f"values has shape {values.shape}; expected {(len(rows), len(columns))}, one per name"
         )
-    left, top = 88, 24
+    top = 24
     wide, high = (size[0] - left - 4) / len(columns), (size[1] - top - 4) / len(rows)
     parts = [_text(left + (c + 0.5) * wide, 15, name, "middle") for c, name in enumerate(columns)]
     parts += [_text(left - 8, top + (r + 0.5) * high + 5, name, "end") for r, name in enumerate(rows)]
@@ -156,7 +159,7 @@ def named_map(
             f'<rect x="{x:.1f}" y="{y:.1f}" width="{wide - 1:.1f}" height="{high - 1:.1f}" '
             f'fill="rgb({red},{green},{blue})"/>'
         )
-        text = f"{value + 0.0:.1f}".replace("-0.0", "0.0").replace("-", "−")
+        text = words[r][c] if words else f"{value + 0.0:.1f}".replace("-0.0", "0.0").replace("-", "−")
         parts.append(_text(x + wide / 2, y + high / 2 + 5, text, "middle", ink))
     box = (left / size[0], top / size[1], 1 - 4 / size[0], 1 - 4 / size[1])
     return Drawing(_svg(size, parts), label, size[0], len(rows), len(columns), box, cells=True)
@@ -210,10 +213,13 @@ def _ticks(low: float, high: float) -> list[float]:
 
 
 def _curve(frame: _Frame, x: Sequence[float], values: Sequence[float], stroke: str) -> str:
-    """Return one line, broken where the curve leaves the picture; the ends are cut on the edge."""
+    """Return one line, broken at NaN and where it leaves the picture; the ends are cut on the edge."""
     low, high = frame.up
     pieces: list[list[str]] = [[]]
     for index, value in enumerate(values):
+        if np.isnan(value):  # not measured here
+            pieces.append([])
+            continue
         near = values[max(index - 1, 0) : index + 2]
         if all(v < low for v in near) or all(v > high for v in near):
             pieces.append([])
