@@ -20,7 +20,7 @@ def _norm_case(draw: Draw) -> dict[str, object]:
         "w": draw.choice((-3, -2, 2, 3)),
         "b": draw.choice((2, 3, 4, 5)),
         "mu": draw.choice((1, -1, -2)),
-        "std": draw.choice((2, 4)),
+        "var": draw.choice((4, 16)),
         "gamma": draw.choice((3, 5, 6)),
         "beta": draw.choice((1, 2, -3)),
     }
@@ -30,7 +30,7 @@ def _through_the_network(v: SimpleNamespace) -> tuple[float, float]:
     """Return slope and offset of conv followed by the norm, from its values at x = 0 and x = 1."""
 
     def y(x: float) -> float:
-        return float(v.gamma * (v.w * x + v.b - v.mu) / v.std + v.beta)
+        return float(v.gamma * (v.w * x + v.b - v.mu) / v.var**0.5 + v.beta)
 
     return y(1) - y(0), y(0)
 
@@ -86,41 +86,41 @@ DECK = [
         difficulty=2,
         minutes=4,
         prompt=r"""A 1x1 convolution with one channel: $z = w x + b$, $w = @w$, $b = @b$. Batch norm at
-inference follows, with running mean @mu, running variance (epsilon included) @{std^2}, $\gamma = @gamma$,
+inference follows, with running mean @mu, running variance (epsilon included) @var, $\gamma = @gamma$,
 $\beta = @beta$. Give the weight and the bias of the one convolution that does both (two numbers).""",
         draw=_norm_case,
-        answer=lambda v: (v.gamma * v.w / v.std, v.gamma * (v.b - v.mu) / v.std + v.beta),
+        answer=lambda v: (v.gamma * v.w / v.var**0.5, v.gamma * (v.b - v.mu) / v.var**0.5 + v.beta),
         check=_through_the_network,
         misconceptions=(
             Misconception(
                 "bias-dropped",
-                lambda v: (v.gamma * v.w / v.std, v.beta - v.gamma * v.mu / v.std),
+                lambda v: (v.gamma * v.w / v.var**0.5, v.beta - v.gamma * v.mu / v.var**0.5),
                 "The convolution's own bias has gone: it is normalised as well, with $b - \\mu$.",
             ),
             Misconception(
                 "bias-not-scaled",
-                lambda v: (v.gamma * v.w / v.std, v.b - v.gamma * v.mu / v.std + v.beta),
+                lambda v: (v.gamma * v.w / v.var**0.5, v.b - v.gamma * v.mu / v.var**0.5 + v.beta),
                 "The convolution's bias passes through the normalisation too: scale it by gamma over the "
                 "standard deviation.",
             ),
             Misconception(
                 "divided-by-variance",
                 lambda v: (
-                    v.gamma * v.w / v.std**2,
-                    v.gamma * (v.b - v.mu) / v.std**2 + v.beta,
+                    v.gamma * v.w / v.var,
+                    v.gamma * (v.b - v.mu) / v.var + v.beta,
                 ),
                 "Divide by the standard deviation, not by the variance.",
             ),
             Misconception(
                 "mean-not-scaled",
-                lambda v: (v.gamma * v.w / v.std, v.gamma * v.b / v.std - v.mu + v.beta),
+                lambda v: (v.gamma * v.w / v.var**0.5, v.gamma * v.b / v.var**0.5 - v.mu + v.beta),
                 "The mean is subtracted *before* the scaling, so it is scaled too.",
             ),
         ),
         hints=("The norm divides by the root of the variance.", "Write y as a formula in x, then sort by x."),
-        solution=r"""The standard deviation is $s = @std$, and $y = \gamma (w x + b - \mu) / s + \beta$. So
-$w' = @gamma \cdot @w / @std = @{gamma * w / std}$ and $b' = @gamma (@b - (@mu)) / @std + (@beta) = @{gamma *
-(b - mu) / std + beta}$. One layer less, and exact up to rounding.""",
+        solution=r"""The standard deviation is $s = @{sqrt(var)}$. Sort $y = \gamma (w x + b - \mu) / s + \beta$
+by x: $w' = @gamma \cdot @w / @{sqrt(var)}$ and $b' = @gamma (@b - (@mu)) / @{sqrt(var)} + (@beta)$, which
+are @answer. One layer less, and exact up to rounding.""",
     ),
     NumericDrill(
         id="int8-code",

@@ -185,12 +185,7 @@ What is the peak in float32, in GFLOP/s?""",
             Misconception(
                 "fma-counted-once",
                 "cores * ghz * units * bits / 32",
-                "A fused multiply-add is two operations in FLOP/s.",
-            ),
-            Misconception(
-                "double-precision",
-                "2 * cores * ghz * units * bits / 64",
-                "That is float64's peak: half as many numbers fit into a vector.",
+                "Half of it: a fused multiply-add is two operations (or did you count float64's 64 bits?).",
             ),
             Misconception("bits-for-lanes", "2 * cores * ghz * units * bits", "A float32 has 32 bits."),
         ),
