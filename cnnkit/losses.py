@@ -13,7 +13,13 @@ from cnnkit.activations import log_softmax, sigmoid
 from cnnkit.errors import DTypeError, OptionError, ShapeError
 from cnnkit.kernels.arguments import check_float, check_same_dtype
 
-__all__ = ["binary_cross_entropy_with_logits", "mean_squared_error", "softmax_cross_entropy"]
+__all__ = [
+    "Result",
+    "binary_cross_entropy_with_logits",
+    "mean_squared_error",
+    "soft_cross_entropy",
+    "softmax_cross_entropy",
+]
 
 Array = NDArray[Any]
 Result = tuple[np.floating[Any], Array]
@@ -39,9 +45,26 @@ def softmax_cross_entropy(logits: Array, labels: Array, *, label_smoothing: floa
     rows = _rows(logits)
     classes = _check_labels(labels, rows, np.shape(logits))
     targets = _targets(rows, classes, label_smoothing)
-    logs = log_softmax(rows)
-    dlogits = (np.exp(logs) - targets) / len(rows)
-    return _weighted(targets, -logs).sum(axis=1).mean(), dlogits.reshape(np.shape(logits))
+    loss, dlogits = _cross_entropy(rows, targets)
+    return loss, dlogits.reshape(np.shape(logits))
+
+
+@_quiet
+def soft_cross_entropy(logits: Array, targets: Array) -> Result:
+    """Return the mean of ``-sum(t * log_softmax(logits))`` and its gradient, for targets that are mixtures.
+
+    `logits` and `targets` are (N, K), of one type; each row of `targets` sums to 1, as mixup and distillation
+    make them. Raises ShapeError, DTypeError, or OptionError for a row that is no distribution.
+    """
+    values, wanted = _same_shape(logits, targets, "logits")
+    if values.ndim != 2:
+        raise ShapeError(f"logits has shape {values.shape}; expected (N, K)")
+    sums = wanted.sum(axis=1)
+    if (wanted < 0).any() or not np.allclose(sums, 1, atol=1e-4):
+        raise OptionError(
+            f"a row of targets sums to {sums[np.abs(sums - 1).argmax()]}; expected probabilities"
+        )
+    return _cross_entropy(values, wanted)
 
 
 @_quiet
@@ -77,6 +100,11 @@ def binary_cross_entropy_with_logits(logits: Array, targets: Array) -> Result:
 def _weighted(weights: Array, costs: Array) -> Array:
     """Return ``weights * costs``; a weight of 0 takes no part, even where the cost is infinite."""
     return np.where(weights == 0, 0, weights * costs)
+
+
+def _cross_entropy(rows: Array, targets: Array) -> Result:
+    logs = log_softmax(rows)
+    return _weighted(targets, -logs).sum(axis=1).mean(), (np.exp(logs) - targets) / len(rows)
 
 
 def _rows(logits: Array) -> Array:

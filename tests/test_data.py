@@ -14,6 +14,7 @@ from PIL import Image
 from cnnkit import data
 from cnnkit.data import idx, shipped
 from cnnkit.errors import DataError, DTypeError, OptionError, ShapeError
+from cnnkit.zoo.digits import trained_digits
 
 FOLDER = Path(__file__).parents[1] / "data"
 PIXELS = {
@@ -160,6 +161,15 @@ def test_digits_are_those_of_uci():
     assert (images[0, 2] * 16).tolist() == [0, 3, 15, 2, 0, 11, 8, 0]
 
 
+def read(name):
+    if name.startswith("photos"):
+        data.photo(Path(name).stem)
+    elif name.startswith("digits"):
+        data.digits()
+    else:
+        trained_digits()
+
+
 @pytest.mark.parametrize("name", sorted(shipped_files()))
 def test_one_flipped_bit_in_any_file_is_noticed(private_folder, name):
     raw = bytearray((private_folder / name).read_bytes())
@@ -170,7 +180,7 @@ def test_one_flipped_bit_in_any_file_is_noticed(private_folder, name):
         hashlib.sha256(shipped_files()[name].read_bytes()).hexdigest(),
     )
     with pytest.raises(DataError) as caught:
-        data.digits() if name.startswith("digits") else data.photo(Path(name).stem)
+        read(name)
     for part in (f"data/{name}", actual, expected, "git checkout"):
         assert part in str(caught.value)
 

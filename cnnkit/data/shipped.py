@@ -113,6 +113,12 @@ def _expected_hashes(folder: Path) -> dict[str, str]:
     return {name: expected for expected, name in pairs}
 
 
+def shipped_file(name: str) -> Path:
+    """Return the path of ``data/<name>``, verified; DataError when it is missing or damaged."""
+    _verified_bytes(name)
+    return _data_folder() / name
+
+
 def _verified_bytes(name: str) -> bytes:
     """Return the bytes of ``data/<name>``, or raise DataError when they are not the published ones."""
     folder = _data_folder()

@@ -4,9 +4,11 @@ import math
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from cnnkit.errors import ShapeError
+from cnnkit.network.structure import Structure
 
 Array = NDArray[Any]
 _BAR_WIDTH = 20
@@ -52,6 +54,23 @@ class RunningMeans:
     def accuracy(self) -> float:
         """The share of examples that were right so far."""
         return self._correct / self._count
+
+
+class Undo:
+    """A context in which a network is changed as a whole or not at all, whatever interrupts the change."""
+
+    def __init__(self, network: Structure) -> None:
+        self._arrays = [*network.params.values(), *network.state.values()]
+        self._before = [array.copy() for array in self._arrays]
+
+    def __enter__(self) -> None:
+        for array, before in zip(self._arrays, self._before, strict=True):
+            np.copyto(before, array)
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is not None:
+            for array, before in zip(self._arrays, self._before, strict=True):
+                np.copyto(array, before)
 
 
 def check_examples(x: Array, labels: Array) -> None:

@@ -1,5 +1,6 @@
 """Networks: layers in a row, with Keras' summary, counts, training and prediction."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -9,15 +10,16 @@ from numpy.typing import NDArray
 from cnnkit.errors import CnnkitError, DataError, DTypeError, OptionError, ShapeError
 from cnnkit.kernels.arguments import check_float
 from cnnkit.layers.base import Activation, Layer
-from cnnkit.losses import softmax_cross_entropy
+from cnnkit.losses import Result, softmax_cross_entropy
 from cnnkit.network import files
-from cnnkit.network.fitting import History, RunningMeans, check_examples, progress_line
+from cnnkit.network.fitting import History, RunningMeans, Undo, check_examples, progress_line
 from cnnkit.network.structure import Structure
 from cnnkit.optim import Adam, Optimizer
 from cnnkit.shapes import whole_number
 
 Array = NDArray[Any]
 Examples = tuple[Array, Array]
+Loss = Callable[[Array, Array], Result]
 
 
 class Sequential(Structure):
@@ -95,17 +97,21 @@ class Sequential(Structure):
 
     # ---- learning ----
 
-    def loss_and_gradients(self, x: Array, labels: Array, *, training: bool = True) -> tuple[float, Array]:
+    def loss_and_gradients(
+        self, x: Array, labels: Array, *, training: bool = True, loss: Loss = softmax_cross_entropy
+    ) -> tuple[float, Array]:
         """Return the mean softmax cross-entropy of `x` (N, ...) with `labels` (N,), and logits (N, classes).
+
+        `loss` may be another function of (logits, labels) that returns its value and dlogits.
 
         Fills every layer's ``grads``. A final softmax is differentiated together with the loss, where the
         gradient is ``(softmax(z) - onehot) / N``; a network that ends without one returns logits itself.
         Raises OptionError when the network ends in another activation.
         """
         logits = self._logits(x, training)
-        loss, dlogits = softmax_cross_entropy(logits, labels)
+        value, dlogits = loss(logits, labels)
         self._fill_grads(dlogits)
-        return float(loss), logits
+        return float(value), logits
 
     def evaluate(self, x: Array, labels: Array, *, batch_size: int = 256) -> tuple[float, float]:
         """Return (mean loss, accuracy) on `x` (N, ...) and `labels` (N,), without dropout."""
@@ -144,13 +150,16 @@ class Sequential(Structure):
         optimizer = Adam() if optimizer is None else optimizer
         rng = np.random.default_rng(seed)
         history = self.history = History()
-        steps = _Steps(self, optimizer)
+        undo = Undo(self)
         for epoch in range(1, epochs + 1):
             order = rng.permutation(len(x))
             total = RunningMeans()
             for start in range(0, len(x), batch_size):
                 batch = order[start : start + batch_size]
-                total.add(*steps.take(x[batch], labels[batch]), labels[batch])
+                with undo:
+                    loss, logits = self.loss_and_gradients(x[batch], labels[batch])
+                    optimizer.step(self.params, self.grads)
+                total.add(loss, logits, labels[batch])
                 history.steps += 1
             history.loss.append(total.loss)
             history.accuracy.append(total.accuracy)
@@ -224,28 +233,6 @@ def load(path: str | Path, *, seed: int = 0) -> Sequential:
     except (CnnkitError, MemoryError) as error:
         raise DataError(f"{path} is damaged: its weights do not fit its layers: {error}") from error
     return network
-
-
-class _Steps:
-    """Steps of training that are taken as a whole or not at all, whatever interrupts them."""
-
-    def __init__(self, network: Sequential, optimizer: Optimizer) -> None:
-        self._network, self._optimizer = network, optimizer
-        self._arrays = [*network.params.values(), *network.state.values()]
-        self._before = [array.copy() for array in self._arrays]
-
-    def take(self, x: Array, labels: Array) -> tuple[float, Array]:
-        """Move the network by the gradient of a batch; return the loss and the logits before the step."""
-        for array, before in zip(self._arrays, self._before, strict=True):
-            np.copyto(before, array)
-        try:
-            loss, logits = self._network.loss_and_gradients(x, labels)
-            self._optimizer.step(self._network.params, self._network.grads)
-        except BaseException:
-            for array, before in zip(self._arrays, self._before, strict=True):
-                np.copyto(array, before)
-            raise
-        return loss, logits
 
 
 def _is_softmax(layer: Layer) -> bool:

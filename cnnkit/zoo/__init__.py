@@ -6,6 +6,7 @@ one of them is first looked at, so that a network which is only counted costs no
 
 from cnnkit.zoo.alexnet import alexnet
 from cnnkit.zoo.costs import LayerCost, layer_costs
+from cnnkit.zoo.digits import digit_network, trained_digits
 from cnnkit.zoo.googlenet import googlenet, inception
 from cnnkit.zoo.lenet import lenet5
 from cnnkit.zoo.pretrained import load_pretrained
@@ -18,6 +19,7 @@ __all__ = [
     "alexnet",
     "basic_block",
     "bottleneck_block",
+    "digit_network",
     "googlenet",
     "inception",
     "layer_costs",
@@ -26,6 +28,7 @@ __all__ = [
     "resnet18",
     "resnet34",
     "resnet50",
+    "trained_digits",
     "vgg16",
     "vit_b16",
 ]
