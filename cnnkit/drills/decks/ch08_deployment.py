@@ -118,9 +118,9 @@ $\beta = @beta$. Give the weight and the bias of the one convolution that does b
             ),
         ),
         hints=("The norm divides by the root of the variance.", "Write y as a formula in x, then sort by x."),
-        solution=r"""The standard deviation is $s = @{sqrt(var)}$. Sort $y = \gamma (w x + b - \mu) / s + \beta$
-by x: $w' = @gamma \cdot @w / @{sqrt(var)}$ and $b' = @gamma (@b - (@mu)) / @{sqrt(var)} + (@beta)$, which
-are @answer. One layer less, and exact up to rounding.""",
+        solution=r"""The standard deviation s is @{sqrt(var)}. Sort $y = \gamma (w x + b - \mu) / s + \beta$ by
+powers of x. The weight is $@gamma \cdot @w / @{sqrt(var)}$, the bias $@gamma (@b - (@mu)) / @{sqrt(var)} +
+(@beta)$: @answer. One layer less, and exact up to rounding.""",
     ),
     NumericDrill(
         id="int8-code",
