@@ -118,8 +118,8 @@ $\beta = @beta$. Give the weight and the bias of the one convolution that does b
             ),
         ),
         hints=("The norm divides by the root of the variance.", "Write y as a formula in x, then sort by x."),
-        solution=r"""The standard deviation s is @{sqrt(var)}. Sort $y = \gamma (w x + b - \mu) / s + \beta$ by
-powers of x. The weight is $@gamma \cdot @w / @{sqrt(var)}$, the bias $@gamma (@b - (@mu)) / @{sqrt(var)} +
+        solution=r"""The standard deviation s is @{sqrt(var)}. Sort $y = \gamma (w x + b - \mu) / s + \beta$
+by powers of x. The weight is $@gamma \cdot @w / @{sqrt(var)}$, the bias $@gamma (@b - (@mu)) / @{sqrt(var)} +
 (@beta)$: @answer. One layer less, and exact up to rounding.""",
     ),
     NumericDrill(
