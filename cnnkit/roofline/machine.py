@@ -13,13 +13,12 @@ from statistics import median
 from typing import Any
 
 import numpy as np
-from numba import config, get_num_threads, set_num_threads
+from numba import get_num_threads
 from numpy.typing import DTypeLike
 
-from cnnkit.errors import OptionError
 from cnnkit.kernels.arguments import check_float
+from cnnkit.kernels.parallel.threads import check_threads, limited_threads
 from cnnkit.roofline import loops
-from cnnkit.shapes import whole_number
 
 RUNS = 9
 RUN_SECONDS = 0.02  # of one run of multiply-adds: long enough for waking the threads not to count
@@ -108,24 +107,9 @@ def using_threads(threads: int | None) -> Iterator[int]:
 
     None keeps their number. Gives the number in use. Raises OptionError for one that Numba has not started.
     """
-    before = get_num_threads()
-    count = before if threads is None else whole_number(threads, "threads", least=1)
-    most = most_threads()
-    if count > most:
-        raise OptionError(
-            f"threads is {count}; expected at most {most}, which is what Numba starts here (the environment "
-            "variable NUMBA_NUM_THREADS sets it)"
-        )
-    set_num_threads(count)
-    try:
+    count = get_num_threads() if threads is None else check_threads(threads)
+    with limited_threads(count):
         yield count
-    finally:
-        set_num_threads(before)
-
-
-def most_threads() -> int:
-    """Return how many threads the parallel kernels can use in this process."""
-    return int(config.NUMBA_NUM_THREADS)  # type: ignore[attr-defined]  # Numba sets it when it is imported
 
 
 def _multiply_adds(dtype: np.dtype[Any], threads: int) -> tuple[int, list[float]]:
