@@ -11,7 +11,12 @@ from kernel_cases import examples
 
 from cnnkit.errors import DTypeError, OptionError, ShapeError
 from cnnkit.gradcheck import check_gradient
-from cnnkit.losses import binary_cross_entropy_with_logits, mean_squared_error, softmax_cross_entropy
+from cnnkit.losses import (
+    binary_cross_entropy_with_logits,
+    mean_squared_error,
+    soft_cross_entropy,
+    softmax_cross_entropy,
+)
 
 both_types = pytest.mark.parametrize("dtype", [np.float32, np.float64])
 
@@ -180,3 +185,32 @@ def test_pairs_that_do_not_belong_together_are_refused(name):
         loss_of(np.zeros(3, np.float32), np.zeros(3))
     with pytest.raises(DTypeError, match=f"{name} holds int64"):
         loss_of(np.zeros(3, np.int64), np.zeros(3))
+
+
+def test_soft_targets_extend_the_hard_ones():
+    rng = np.random.default_rng(2)
+    logits = rng.normal(size=(5, 4))
+    labels = np.array([0, 3, 1, 1, 2])
+    hard, gradient = softmax_cross_entropy(logits, labels)
+    soft, soft_gradient = soft_cross_entropy(logits, np.eye(4)[labels])
+    np.testing.assert_allclose(soft, hard)
+    np.testing.assert_allclose(soft_gradient, gradient)
+
+
+def test_the_loss_of_a_mixture_is_the_mixture_of_the_losses():
+    logits = np.array([[2.0, -1.0, 0.5]])
+    parts = [softmax_cross_entropy(logits, np.array([k]))[0] for k in (0, 2)]
+    mixed, gradient = soft_cross_entropy(logits, np.array([[0.7, 0, 0.3]]))
+    np.testing.assert_allclose(mixed, 0.7 * parts[0] + 0.3 * parts[1])
+    assert check_gradient(lambda z: soft_cross_entropy(z, np.array([[0.7, 0, 0.3]]))[0], logits, gradient)
+
+
+@pytest.mark.parametrize("targets", [[[0.5, 0.6]], [[1.5, -0.5]], [[0.0, 0.0]]])
+def test_soft_targets_are_probabilities(targets):
+    with pytest.raises(OptionError, match="expected probabilities"):
+        soft_cross_entropy(np.zeros((1, 2)), np.array(targets))
+
+
+def test_soft_targets_are_rows():
+    with pytest.raises(ShapeError, match=r"expected \(N, K\)"):
+        soft_cross_entropy(np.zeros(2), np.array([0.5, 0.5]))
