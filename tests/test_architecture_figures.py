@@ -33,7 +33,7 @@ def test_a_block_shows_every_layer_of_every_branch_and_where_they_meet(merge):
 def test_shares_fill_each_bar_and_are_written_where_they_fit():
     figure = Figure()
     shares = {"net": {"parameters": {"a": 3.0, "b": 96.0, "c": 1.0}, "work": {"a": 1.0, "b": 1.0, "c": 2.0}}}
-    figures.draw_shares(shares, figure)
+    figures.draw_cost_shares(shares, figure)
     widths = [bar.get_width() for bar in figure.axes[0].patches]
     np.testing.assert_allclose(widths, [0.03, 0.96, 0.01, 0.25, 0.25, 0.5])
     assert texts(figure) == ["96%", "25%", "25%", "50%"]

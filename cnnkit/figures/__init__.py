@@ -16,9 +16,9 @@ from cnnkit.figures.architectures import (
     Event,
     draw_blocks,
     draw_channels,
+    draw_cost_shares,
     draw_degradation,
     draw_landscape,
-    draw_shares,
     draw_timeline,
 )
 from cnnkit.figures.geometry import (
@@ -105,6 +105,7 @@ __all__ = [
     "draw_channels",
     "draw_checkpointing",
     "draw_cost_bars",
+    "draw_cost_shares",
     "draw_counts",
     "draw_curves",
     "draw_degradation",
@@ -140,7 +141,6 @@ __all__ = [
     "draw_roofline",
     "draw_rooflines",
     "draw_scores",
-    "draw_shares",
     "draw_shift_curves",
     "draw_signals",
     "draw_spread",

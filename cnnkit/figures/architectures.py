@@ -175,7 +175,7 @@ def _arrow(ax: Axes, start: tuple[float, float], end: tuple[float, float]) -> No
     ax.annotate("", end, start, arrowprops=style, zorder=2)
 
 
-def draw_shares(shares: Mapping[str, Mapping[str, Mapping[str, float]]], figure: FigureBase) -> None:
+def draw_cost_shares(shares: Mapping[str, Mapping[str, Mapping[str, float]]], figure: FigureBase) -> None:
     """Draw, for each network, bars of what share of each quantity lives in which part of it.
 
     ``shares[network][quantity][part]`` are numbers; every bar is scaled to its sum.
@@ -184,7 +184,7 @@ def draw_shares(shares: Mapping[str, Mapping[str, Mapping[str, float]]], figure:
     parts = list(next(iter(next(iter(shares.values())).values())))
     for panel, (network, quantities) in zip(panels, shares.items(), strict=True):
         for row, values in enumerate(quantities.values()):
-            _draw_shares_row(panel, row, values)
+            _draw_cost_row(panel, row, values)
         panel.set(yticks=range(len(quantities)), yticklabels=list(quantities), xlim=(0, 1), xticks=[])
         panel.invert_yaxis()
         panel.set_title(network, fontsize=10, loc="left")
@@ -197,7 +197,7 @@ def draw_shares(shares: Mapping[str, Mapping[str, Mapping[str, float]]], figure:
     figure.legend(handles=handles, loc="outside lower center", ncols=len(parts), fontsize=8.5, frameon=False)
 
 
-def _draw_shares_row(ax: Axes, row: int, values: Mapping[str, float]) -> None:
+def _draw_cost_row(ax: Axes, row: int, values: Mapping[str, float]) -> None:
     total, left = sum(values.values()), 0.0
     for value, color, hatch in zip(values.values(), _SEGMENTS, _HATCHES, strict=False):
         share = value / total
