@@ -141,6 +141,7 @@ __all__ = [
     "draw_roofline",
     "draw_rooflines",
     "draw_scores",
+    "draw_shares",
     "draw_shift_curves",
     "draw_signals",
     "draw_spread",
