@@ -16,6 +16,7 @@ def jobs(dtype: str = "float32") -> dict[str, Job]:
     rng = np.random.default_rng(0)
     x = rng.standard_normal((2, 11, 9, 6)).astype(dtype)
     w = rng.standard_normal((3, 2, 3, 70)).astype(dtype)
+    small = rng.standard_normal((3, 3, 6, 70)).astype(dtype)
     few = rng.standard_normal((3, 2, 2, 3)).astype(dtype)
     options = {"stride": (2, 1), "padding": ((1, 0), (2, 1)), "dilation": (1, 2), "groups": 2}
     y = parallel.conv2d(x, w, **options)
@@ -23,6 +24,8 @@ def jobs(dtype: str = "float32") -> dict[str, Job]:
     pooled = parallel.max_pool2d(x, **overlapping)
     return {
         "many filters": lambda: (parallel.conv2d(x, w, **options),),
+        "im2col": lambda: (parallel.conv2d(x, w, **options, algorithm="im2col"),),
+        "winograd": lambda: (parallel.conv2d(x, small, padding="same", algorithm="winograd"),),
         "few filters": lambda: (parallel.conv2d(x, few, groups=3),),
         "gradients": lambda: parallel.conv2d_backward(y, x, w, **options),
         "transposed": lambda: (parallel.conv2d_transpose(y, w, **options),),

@@ -15,7 +15,7 @@ from kernel_cases import examples, in_layout, numbers
 from parallel_jobs import jobs
 
 from cnnkit.kernels import parallel, vectorized
-from cnnkit.kernels.parallel import convolution_loops, pooling, region
+from cnnkit.kernels.parallel import convolution_loops, direct, pooling, region, winograd
 
 ROOT = Path(__file__).parent.parent
 JOBS = Path(__file__).with_name("parallel_jobs.py")
@@ -26,7 +26,7 @@ LAYERS = [
 ]
 KERNELS = {
     name: value
-    for module in (convolution_loops, pooling)
+    for module in (convolution_loops, direct, pooling, winograd)
     for name, value in vars(module).items()
     if isinstance(value, region.ParallelKernel)
 }
@@ -74,7 +74,7 @@ def test_a_region_holds_the_lock(name, monkeypatch):
     job = jobs()[name]
     monkeypatch.setattr(region, "REGION_LOCK", Lock())
     job()
-    regions = 2 if name == "gradients" else 1  # dx and dw
+    regions = {"gradients": 2, "winograd": 2}.get(name, 1)  # dx and dw; weights and images
     assert entered == [name, "out"] * regions
 
 

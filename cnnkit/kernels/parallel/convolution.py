@@ -15,10 +15,9 @@ from cnnkit.kernels.arguments import (
     quiet,
 )
 from cnnkit.kernels.parallel import convolution_loops as loops
+from cnnkit.kernels.parallel.prepared import forward
 from cnnkit.kernels.parallel.region import plain
 from cnnkit.shapes import resolve_padding
-
-FEW_FILTERS = 8  # filters per group below which columns, not filters, share an instruction
 
 
 def conv2d(
@@ -30,6 +29,7 @@ def conv2d(
     padding: Padding = "valid",
     dilation: Pair = 1,
     groups: int = 1,
+    algorithm: str = "auto",
 ) -> Array:
     """Return the 2-D convolution of deep learning (a cross-correlation: the kernel is not flipped).
 
@@ -43,6 +43,8 @@ def conv2d(
         padding: a word, a number, a pair, or ((top, bottom), (left, right)).
         dilation: distance between the taps of a kernel.
         groups: blocks of channels that are convolved independently; C means depthwise.
+        algorithm: "direct", "winograd" (3x3 with stride 1), "im2col", or "auto" for the choice by shape in
+            `cnnkit.kernels.parallel.choice.PATHS`. Winograd's rounding is some ten times the direct sum's.
 
     Returns:
         (N, H_out, W_out, F), or without N when `x` has none, in the type of `x`.
@@ -52,10 +54,7 @@ def conv2d(
     images, weights, biases, geometry, unbatched = check_conv2d(
         x, w, b, stride=stride, padding=padding, dilation=dilation, groups=groups
     )
-    if biases is None:
-        biases = np.zeros(weights.shape[3], images.dtype)
-    few = weights.shape[3] // groups < FEW_FILTERS
-    y = (_by_columns if few else _by_filters)(images, weights, biases, geometry)
+    y = forward(images, weights, biases, geometry, algorithm)
     return y[0] if unbatched else y
 
 
@@ -173,29 +172,6 @@ def conv1d(
         groups=groups,
     )
     return y[..., 0, :, :]
-
-
-def _by_filters(x: Array, w: Array, b: Array, geometry: Geometry) -> Array:
-    groups, filters = geometry.groups, w.shape[3]
-    y = np.empty((len(x), *geometry.output_size, groups, filters // groups), x.dtype)
-    loops.convolve(
-        plain(x),
-        pack(w.reshape(-1, groups, filters // groups).swapaxes(0, 1)),
-        plain(pack(b.reshape(groups, 1, filters // groups))[:, :, 0]),
-        y,
-        geometry.kernel_size,
-        geometry.stride,
-        geometry.dilation,
-        (geometry.padding[0][0], geometry.padding[1][0]),
-    )
-    return y.reshape(*y.shape[:3], filters)
-
-
-def _by_columns(x: Array, w: Array, b: Array, geometry: Geometry) -> Array:
-    planes = np.pad(x.transpose(0, 3, 1, 2), ((0, 0), (0, 0), *geometry.padding))
-    y = np.empty((len(x), w.shape[3], *geometry.output_size), x.dtype)
-    loops.convolve_planes(plain(planes), plain(w), plain(b), y, geometry.stride, geometry.dilation)
-    return np.ascontiguousarray(y.transpose(0, 2, 3, 1))
 
 
 def _scatter(dy: Array, w: Array, geometry: Geometry) -> Array:

@@ -65,57 +65,6 @@ def split(index: Any, size: int) -> Any:
     return np.int64(index) // size, np.int64(index) % size
 
 
-@serial
-def gather(patch: Any, image: Any, top: int, left: int, kernel: Any, dilation: Any, channels: Any) -> None:
-    """Copy the window of `image` (H, W, C) whose corner is (top, left) into `patch`; cells outside are 0."""
-    height, width = image.shape[0], image.shape[1]
-    first, count = channels
-    k = 0
-    for m in range(kernel[0]):
-        row = top + m * dilation[0]
-        for n in range(kernel[1]):
-            column = left + n * dilation[1]
-            if 0 <= row < height and 0 <= column < width:
-                for c in range(count):
-                    patch[k + c] = image[row, column, first + c]
-            else:
-                for c in range(count):
-                    patch[k + c] = 0
-            k += count
-
-
-@parallel
-def convolve(
-    x: Any, packed: Any, b: Any, y: Any, kernel: Any, stride: Any, dilation: Any, corner: Any
-) -> None:
-    """Write the convolution of `x` (N, H, W, C) into `y` (N, H_out, W_out, G, F/G).
-
-    `packed` (G, blocks, taps, 32) and `b` (G, blocks, 32) are padded with zeros; `corner` is the padding
-    above and to the left.
-    """
-    images, height, width, groups, filters = y.shape
-    positions = images * height * width
-    channels = x.shape[3] // groups
-    for tile in prange((positions + TILE - 1) // TILE):
-        patches = np.zeros((TILE, packed.shape[2]), x.dtype)
-        z = np.empty((TILE, packed.shape[1] * BLOCK), x.dtype)
-        first = tile * TILE
-        last = min(first + TILE, positions)
-        for group in range(groups):
-            for position in range(first, last):
-                row, j = split(position, width)
-                image, i = split(row, height)
-                top, left = i * stride[0] - corner[0], j * stride[1] - corner[1]
-                own = (group * channels, channels)
-                gather(patches[position - first], x[image], top, left, kernel, dilation, own)
-            multiply(z, patches, packed[group], b[group])
-            for position in range(first, last):
-                row, j = split(position, width)
-                image, i = split(row, height)
-                for k in range(filters):
-                    y[image, i, j, group, k] = z[position - first, k]
-
-
 @parallel
 def convolve_planes(x: Any, w: Any, b: Any, y: Any, stride: Any, dilation: Any) -> None:
     """Write the convolution of padded planes `x` (N, C, H, W) into `y` (N, F, H_out, W_out).

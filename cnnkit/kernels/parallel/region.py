@@ -4,6 +4,7 @@ import os
 import threading
 import warnings
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,9 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 # NaN and no infinity, or reorders sums, which would make results depend on how they are computed.
 OPTIONS: dict[str, Any] = {"fastmath": {"contract"}, "error_model": "numpy"}
 
+# Numba looks for changes only in the file of the cached function; these are compiled into kernels of others.
+SHARED_FILES = tuple(Path(__file__).with_name(name) for name in ("simd.py", "microkernel.py", "windows.py"))
+
 # Numba's default threading layer, workqueue, aborts the whole process when a second Python thread enters a
 # parallel region while the first is inside; a widget's callback thread beside the main thread is enough.
 # One region at a time is safe on every layer, and costs nothing: a region already uses all the cores.
@@ -28,8 +32,8 @@ REGION_LOCK = threading.Lock()
 class ParallelKernel:
     """A compiled function whose outermost loop is a ``prange``, run by one caller at a time.
 
-    Compiled when first called, once per type of number, and cached on disk. Numba notices a change only in
-    the file that holds the cached function, so whatever the function calls belongs in the same file.
+    Compiled when first called, once per type of number, and cached on disk. A cached kernel is compiled anew
+    when its own file has changed or one of `SHARED_FILES`; what it calls must stand in one of these.
 
     Attributes:
         dispatcher: Numba's own object, which knows what has been compiled and where it is kept.
@@ -64,10 +68,18 @@ def plain(array: Array) -> Array:
     return np.require(array, requirements=("C", "A", "W"))
 
 
+def _watch_shared_files(dispatcher: Any) -> None:
+    """Add the shared files to the stamp by which Numba knows whether what it has cached is up to date."""
+    stats = [path.stat() for path in SHARED_FILES]
+    file = dispatcher._cache._cache_file
+    file._source_stamp = (file._source_stamp, *((stat.st_mtime, stat.st_size) for stat in stats))
+
+
 def _compiled(function: Callable[..., Any], **options: Any) -> Any:
     dispatcher = njit(**OPTIONS, **options)(function)
     try:
         dispatcher.enable_caching()
+        _watch_shared_files(dispatcher)
     except RuntimeError:  # neither beside the source nor in the user's cache folder may files be written
         # Warned at the same line for every kernel, so that Python shows it once.
         warnings.warn(

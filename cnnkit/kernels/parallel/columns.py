@@ -1,0 +1,34 @@
+"""Few filters per group: whole rows of a plane share an instruction, because filters would leave it empty."""
+
+import numpy as np
+
+from cnnkit.kernels.arguments import Array, Geometry
+from cnnkit.kernels.parallel.convolution_loops import convolve_planes
+from cnnkit.kernels.parallel.region import plain
+
+
+class ColumnsPlan:
+    """A convolution plane by plane; arguments as for `cnnkit.kernels.parallel.plans.Plan`."""
+
+    scratch_bytes = 0
+
+    def __init__(self, w: Array, b: Array | None, geometry: Geometry, *, relu: bool, pooled: int) -> None:
+        self.geometry, self.relu, self.pooled = geometry, relu, pooled
+        self.w = plain(w).copy()
+        self.bias = np.zeros(w.shape[3], w.dtype) if b is None else plain(b).copy()
+
+    def run(self, x: Array, y: Array, shortcut: Array) -> None:
+        """Write the convolution of `x` (N, H, W, C) to `y`; both plain, `shortcut` plain or empty."""
+        geometry = self.geometry
+        padded = np.pad(x.transpose(0, 3, 1, 2), ((0, 0), (0, 0), *geometry.padding))
+        planes = np.empty((len(x), self.w.shape[3], *geometry.output_size), x.dtype)
+        convolve_planes(plain(padded), self.w, self.bias, planes, geometry.stride, geometry.dilation)
+        result = planes.transpose(0, 2, 3, 1)
+        if shortcut.size:
+            result = result + shortcut.reshape(result.shape)
+        if self.pooled == 4:
+            rows, columns = result.shape[1] // 2 * 2, result.shape[2] // 2 * 2
+            top, bottom = result[:, 0:rows:2, :columns], result[:, 1:rows:2, :columns]
+            best = np.maximum(top, bottom)
+            result = np.maximum(best[:, :, 0::2], best[:, :, 1::2])
+        np.copyto(y, np.maximum(result, 0) if self.relu else result)
