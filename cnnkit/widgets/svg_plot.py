@@ -85,14 +85,14 @@ def curves(
         parts.append(_curve(frame, x, values, _stroke(color)))
         if limits[0] <= values[mark] <= limits[1]:
             left, up = frame.place(x[mark], values[mark])
-            parts.append(f'<circle cx="{left:.1f}" cy="{up:.1f}" r="4.5" fill="{_color(color)}"/>')
+            parts.append(f'<circle cx="{left:.1f}" cy="{up:.1f}" r="4.5" fill="{color_of(color)}"/>')
         text = f"{name}: {written(values[mark])}" if beside else name
         parts.append(_legend(begin, middle, text, color))
         if beside:
             middle += _ROW
         else:
             begin += _KEY + 21 + round(7.2 * len(name))
-    return Drawing(_svg(size, parts), label, size[0], 1, len(x), frame.box(), cells=False)
+    return Drawing(picture(size, parts), label, size[0], 1, len(x), frame.box(), cells=False)
 
 
 def bars(
@@ -114,15 +114,15 @@ def bars(
         left, zero = frame.place(index + 0.15, 0.0)
         right, end = frame.place(index + 0.85, min(max(value, limits[0]), limits[1]))
         top, height = min(zero, end), max(abs(zero - end), 1.0)
-        color = _color("blue" if value > 0 else "orange")
+        color = color_of("blue" if value > 0 else "orange")
         shape = f'x="{left:.1f}" y="{top:.1f}" width="{right - left:.1f}" height="{height:.1f}"'
         filled = f'fill="{color}"' if value > 0 else f'fill="none" stroke="{color}" stroke-width="2"'
         parts.append(f"<rect {shape} {filled}/>")
         middle = (left + right) / 2
-        parts.append(_text(middle, size[1] - _BOTTOM + 16, names[index], "middle"))
+        parts.append(words_at(middle, size[1] - _BOTTOM + 16, names[index], "middle"))
         if numbers:
-            parts.append(_text(middle, top - 5, number(round(float(value), 4)), "middle"))
-    return Drawing(_svg(size, parts), label, size[0], 1, len(values), frame.box(), cells=True)
+            parts.append(words_at(middle, top - 5, number(round(float(value), 4)), "middle"))
+    return Drawing(picture(size, parts), label, size[0], 1, len(values), frame.box(), cells=True)
 
 
 def named_map(
@@ -149,8 +149,8 @@ def named_map(
         )
     top = 24
     wide, high = (size[0] - left - 4) / len(columns), (size[1] - top - 4) / len(rows)
-    parts = [_text(left + (c + 0.5) * wide, 15, name, "middle") for c, name in enumerate(columns)]
-    parts += [_text(left - 8, top + (r + 0.5) * high + 5, name, "end") for r, name in enumerate(rows)]
+    parts = [words_at(left + (c + 0.5) * wide, 15, name, "middle") for c, name in enumerate(columns)]
+    parts += [words_at(left - 8, top + (r + 0.5) * high + 5, name, "end") for r, name in enumerate(rows)]
     for (r, c), value in np.ndenumerate(values):
         red, green, blue, _ = CMAPS["signed"](0.5 + 0.5 * np.clip(value / reach, -1, 1), bytes=True)
         ink = "#fff" if 0.299 * red + 0.587 * green + 0.114 * blue < 128 else "#222"
@@ -160,9 +160,9 @@ def named_map(
             f'fill="rgb({red},{green},{blue})"/>'
         )
         text = words[r][c] if words else f"{value + 0.0:.1f}".replace("-0.0", "0.0").replace("-", "−")
-        parts.append(_text(x + wide / 2, y + high / 2 + 5, text, "middle", ink))
+        parts.append(words_at(x + wide / 2, y + high / 2 + 5, text, "middle", ink))
     box = (left / size[0], top / size[1], 1 - 4 / size[0], 1 - 4 / size[1])
-    return Drawing(_svg(size, parts), label, size[0], len(rows), len(columns), box, cells=True)
+    return Drawing(picture(size, parts), label, size[0], len(rows), len(columns), box, cells=True)
 
 
 @dataclass(frozen=True)
@@ -195,11 +195,11 @@ class _Frame:
                 f'<line x1="{left}" x2="{right}" y1="{y:.1f}" y2="{y:.1f}" stroke="currentColor" '
                 f'stroke-opacity="{strength}"/>'
             )
-            parts.append(_text(left - 6, y + 4, self.written(level), "end"))
+            parts.append(words_at(left - 6, y + 4, self.written(level), "end"))
         for at in _ticks(*self.across) if ticks else ():
             x, _ = self.place(at, 0)
-            parts.append(_text(x, floor + 16, number(at), "middle"))
-        parts.append(_text((left + right) / 2, self.size[1] - 6, xlabel, "middle"))
+            parts.append(words_at(x, floor + 16, number(at), "middle"))
+        parts.append(words_at((left + right) / 2, self.size[1] - 6, xlabel, "middle"))
         return "".join(parts)
 
 
@@ -231,26 +231,29 @@ def _curve(frame: _Frame, x: Sequence[float], values: Sequence[float], stroke: s
 
 def _legend(x: int, y: int, words: str, color: str) -> str:
     """Return a piece of the curve's line and what is written beside it."""
-    return f'<line x1="{x}" x2="{x + _KEY}" y1="{y}" y2="{y}" {_stroke(color)}/>' + _text(
+    return f'<line x1="{x}" x2="{x + _KEY}" y1="{y}" y2="{y}" {_stroke(color)}/>' + words_at(
         x + _KEY + 6, y + 4, words, "start"
     )
 
 
-def _color(name: str) -> str:
+def color_of(name: str) -> str:
+    """Return the CSS colour of a name of DASHES; ink follows the theme."""
     from cnnkit.figures import PALETTE
 
     return "currentColor" if name == "ink" else PALETTE[name]
 
 
 def _stroke(color: str) -> str:
-    return f'fill="none" stroke="{_color(color)}" stroke-width="2.5" stroke-dasharray="{DASHES[color]}"'
+    return f'fill="none" stroke="{color_of(color)}" stroke-width="2.5" stroke-dasharray="{DASHES[color]}"'
 
 
-def _text(x: float, y: float, words: str, anchor: str, color: str = "currentColor") -> str:
+def words_at(x: float, y: float, words: str, anchor: str, color: str = "currentColor") -> str:
+    """Return text whose base line begins, has its middle or ends (`anchor`) at a point."""
     return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" fill="{color}">{escape(words)}</text>'
 
 
-def _svg(size: tuple[int, int], parts: Sequence[str]) -> str:
+def picture(size: tuple[int, int], parts: Sequence[str]) -> str:
+    """Return the parts as one SVG of `size`; a `Drawing`'s label speaks for it."""
     return (
         f'<svg viewBox="0 0 {size[0]} {size[1]}" font-size="13" font-family="system-ui, sans-serif" '
         f'aria-hidden="true">{"".join(parts)}</svg>'
