@@ -109,9 +109,10 @@ class Select(Control):
 
     def check(self, value: Any) -> Any:
         """Return the value; raises OptionError when it is none of the options."""
+        # A browser writes 1.0 as 1; True, which equals 1 too, is another value.
         for _, known in self.pairs():
-            if type(known) is type(value) and known == value:
-                return value
+            if isinstance(known, bool) == isinstance(value, bool) and known == value:
+                return known
         raise self.refuse(value, f"one of {', '.join(repr(known) for _, known in self.pairs())}")
 
     def description(self) -> dict[str, Any]:
