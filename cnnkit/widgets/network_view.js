@@ -11,8 +11,8 @@ const BAND = (rows) => 50 + 14 * rows; // of all lines of a layer's maps
 const BARS = { height: 86, slot: 46, words: 16 };
 const [OFF, UNIT, READS, SEES] = ["#d55e00", "#ffffff", "#e69f00", "#56b4e9"];
 const LEGEND = { "the chosen unit": UNIT, "what it reads": READS, "its field: what it sees of the input": SEES };
-const HINT =
-  "Arrow keys move from unit to unit; Page Up and Page Down change the layer; X switches the map off or on.";
+const HINT = "Arrow keys move from unit to unit; Page Up and Page Down change the layer";
+const SWITCH_HINT = "; X switches the map off or on";
 const FONT = "12px system-ui, sans-serif";
 
 function element(tag, attributes = {}, ...children) {
@@ -77,7 +77,7 @@ class View {
     this.canvas = element("canvas", {
       role: "img", tabindex: "0", "data-lm-suppress-shortcuts": "true", "aria-describedby": id,
     });
-    const hint = element("span", { class: "cnnkit-hint", id }, HINT);
+    const hint = element("span", { class: "cnnkit-hint", id }, this.hint());
     this.stage = element("div", { class: "cnnkit-network-stage", role: "application" }, this.canvas, hint);
     this.output = element("output", { "aria-live": "polite" });
     this.figure = element("figure", { class: "cnnkit-network" });
@@ -115,6 +115,11 @@ class View {
     this.life.abort();
     this.resizes.disconnect();
     this.themes.disconnect();
+  }
+
+  hint() {
+    const free = this.model.get("fixed").length < this.model.get("_layers").length;
+    return `${HINT}${free ? SWITCH_HINT : ""}.`;
   }
 
   name() {
