@@ -12,7 +12,8 @@ from cnnkit.widgets import svg_plot
 from cnnkit.widgets.network_view import MapLayer
 from cnnkit.widgets.sliding import number
 from cnnkit.widgets.stages import Stage, run, take_apart
-from cnnkit.widgets.training_run import FILTERS, Measurement, TrainingRun
+from cnnkit.widgets.tensor_view import window
+from cnnkit.widgets.training_run import FILTERS, MEASURE_EVERY, Measurement, TrainingRun
 
 Array = NDArray[Any]
 
@@ -32,22 +33,22 @@ _HIGHEST_LOSS, _MOST_POINTS = 6.0, 240
 _SIZE = (400, 230)
 REACH = 1.2
 """The weights at the ends of the colours of the filters."""
-_LIMITS = {"conv 1": 2.5, "conv 2": 4.0, "pool 1": 4.0, "dense 1": 5.0, "output": 1.0}
+_LIMITS = {"conv 1": 2.5, "conv 2": 4.0, "output": 1.0}
+"""The stages that are shown, and the values at the upper end of their colours."""
 
 
 class Curves:
     """Measurements of a run, and of the one before for comparison, at the same steps and not too many.
 
     Attributes:
-        steps: (P,) at least two of them.
+        steps: (P,) equally far apart, at least two of them.
         series: name -> (P,) values; NaN where a run was not measured.
     """
 
     def __init__(self, kind: str, measured: Sequence[Measurement], before: Sequence[Measurement]) -> None:
-        steps = sorted({point.step for point in (*measured, *before)})
-        every = math.ceil(len(steps) / _MOST_POINTS)
-        thinned = [*steps[:-1:every], steps[-1]]
-        self.steps = thinned if len(thinned) > 1 else [thinned[0], thinned[0] + 10]
+        last = max(point.step for point in (*measured, *before))
+        every = MEASURE_EVERY * math.ceil((last / MEASURE_EVERY + 1) / _MOST_POINTS)
+        self.steps = list(range(0, max(last, every) + 1, every))
         test = f"test_{kind}"
         rows = [(measured, kind), (measured, test), *([(before, test)] if before else [])]
         self.series = {
@@ -109,16 +110,11 @@ def _percent(share: float) -> str:
 # ---- filters and maps
 
 
-def filter_layer() -> MapLayer:
-    """Return how the first layer's kernels are drawn."""
-    return MapLayer("conv 1", f"{FILTERS} kernels of 3 × 3", (3, 3, FILTERS), (-REACH, REACH), "signed")
-
-
 def map_layers(trained: TrainingRun) -> list[MapLayer]:
     """Return how the layers' results are drawn: alike for all runs, so that they can be compared."""
     stages = take_apart(trained.network)
     layers = [MapLayer("input", "a digit that training never saw", (8, 8, 1), (0.0, 1.0), "gray")]
-    return [*layers, *(_map_layer(stage) for stage in stages)]
+    return [*layers, *(_map_layer(stage) for stage in stages if stage.name in _LIMITS)]
 
 
 def _map_layer(stage: Stage) -> MapLayer:
@@ -147,19 +143,31 @@ def _windows(stage: Stage) -> tuple[tuple[int, int, int], tuple[int, int, int]] 
     return rows, columns
 
 
-def filters(trained: TrainingRun) -> Array:
-    """Return the first layer's kernels, (3, 3, FILTERS)."""
+def kernels(trained: TrainingRun) -> Array:
+    """Return the first layer's kernels, (3, 3, FILTERS); what is not a number is 0."""
     return np.nan_to_num(trained.network.layers[0].params["w"][:, :, 0])
 
 
+def filters(trained: TrainingRun) -> Array:
+    """Return the first layer's kernels side by side, (3, 3 * FILTERS)."""
+    return np.concatenate(np.moveaxis(kernels(trained), -1, 0), axis=1)
+
+
+def filter_frames() -> list[dict[str, Any]]:
+    """Return a frame around each kernel of `filters`."""
+    return [window(0, 3 * number, 3, 3, color="gray") for number in range(FILTERS)]
+
+
 def maps(trained: TrainingRun, digit: int) -> list[Array]:
-    """Return what the layers return for the first test digit of a kind, input first, probabilities last."""
+    """Return the maps of the first test digit of a kind, input first, probabilities last, as `map_layers`."""
     x = trained.x_test[int(np.argmax(trained.y_test == digit))][np.newaxis]
+    stages = take_apart(trained.network)
     with np.errstate(all="ignore"):
-        results = run(take_apart(trained.network), x)
+        results = run(stages, x)
         results[-1] = softmax(results[-1])
-    results[0] = x / 255 if trained.settings.raw_inputs else x
-    return [np.nan_to_num(result[0]) for result in results]
+    shown = [x / 255 if trained.settings.raw_inputs else x]
+    shown += [result for stage, result in zip(stages, results[1:], strict=True) if stage.name in _LIMITS]
+    return [np.nan_to_num(result[0]) for result in shown]
 
 
 def answer(values: Sequence[Array], digit: int) -> str:
@@ -210,4 +218,5 @@ def digest(trained: TrainingRun) -> str:
 
 
 def _coarse(share: float) -> str:
-    return f"at least {math.floor(10 * share) * 10} %"
+    tenths = math.floor(10 * share)
+    return f"at least {10 * tenths} %" if tenths else "less than 10 %"

@@ -16,6 +16,7 @@ from cnnkit.widgets.control_kinds import Button, Checkbox, Control, Range, Reado
 from cnnkit.widgets.controls import Controls
 from cnnkit.widgets.network_view import NetworkView
 from cnnkit.widgets.pacing import Pacer
+from cnnkit.widgets.tensor_view import TensorView
 from cnnkit.widgets.training_run import OPTIMIZERS, Measurement, Settings, TrainingRun
 
 RATES = (0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3)
@@ -166,34 +167,39 @@ class TrainingPlayground(ChapterWidget):
     # ---- showing
 
     def _build(self) -> None:
-        self._actions = Controls(_training_controls(), label="Training", layout=flexible("1 1 210px", 250))
+        self._actions = Controls(_action_controls(), label="Training")
+        self._settings = Controls(_setting_controls(), label="Settings")
         self._mistakes = Controls(
             [Checkbox(name, text, wide=True) for name, text in views.MISTAKES.items()],
             label="Break it",
-            layout=flexible("1 1 210px", 300),
         )
-        self._texts = Controls([Readout("summary", "How it goes", wide=True, lines=4)], label="How it goes")
+        self._texts = Controls([Readout("summary", "How it goes", wide=True, lines=3)], label="How it goes")
         self._charts = {kind: Chart(layout=flexible("1 1 290px", 410)) for kind in self._marks}
         for kind, chart in self._charts.items():
             chart.title = f"{kind.capitalize()}, step by step"
             chart.observe(lambda change, kind=kind: self._pointed_at(kind, change.new[1]), "cursor")
-        self._filters = NetworkView(
-            [views.filter_layer()], title="First-layer filters", fixed=[0], layout=flexible("1 1 300px", 430)
+        self._filters = TensorView(
+            views.filters(self.trained),
+            title="First-layer filters",
+            limits=(-views.REACH, views.REACH),
+            windows=views.filter_frames(),
+            numbers=False,
+            width=430,
+            max_cell=16,
         )
         layers = views.map_layers(self.trained)
         self._maps = NetworkView(
             layers,
             title="What every layer returns for one digit",
             fixed=list(range(len(layers))),
-            layout=flexible("1 1 420px", 690),
         )
         self._actions.on_change(self._press, "run", "pause", "step", "restart")
         charts = ipywidgets.HBox([*self._charts.values()], layout=wrapping())
-        left = ipywidgets.VBox([self._actions, self._mistakes], layout=flexible("1 1 250px", 300))
-        right = ipywidgets.VBox(
-            [self._texts, charts, self._filters, self._maps], layout=flexible("4 1 420px", 860)
-        )
-        self.start([self._actions, self._mistakes], [ipywidgets.HBox([left, right], layout=wrapping())])
+        heading = ipywidgets.HTML("<strong>Break it</strong>")
+        left = ipywidgets.VBox([self._settings, heading, self._mistakes], layout=flexible("1 1 210px", 260))
+        right = ipywidgets.VBox([charts, self._filters, self._maps], layout=flexible("4 1 420px", 860))
+        panels = [self._actions, self._settings, self._mistakes]
+        self.start(panels, [self._actions, self._texts, ipywidgets.HBox([left, right], layout=wrapping())])
 
     def _press(self, name: str, _count: Any) -> None:
         try:
@@ -221,7 +227,7 @@ class TrainingPlayground(ChapterWidget):
             moving = self.running and kept is None
             text = "It moves with the run." if moving else curves.spoken(mark)
             chart.show(curves.drawing(mark), at=(0, mark), text=text)
-        self._filters.show([views.filters(self.trained)], text="weights of the first convolution")
+        self._filters.show(views.filters(self.trained), limits=(-views.REACH, views.REACH))
         values = views.maps(self.trained, self.digit)
         self._maps.show(values, text=views.answer(values, self.digit))
         self._texts.set(summary=self.summary)
@@ -248,23 +254,29 @@ class TrainingPlayground(ChapterWidget):
         values = views.maps(self.trained, self.digit)
         draw_training_playground(
             panels,
-            views.filters(self.trained),
+            views.kernels(self.trained),
             views.REACH,
             list(zip(titles, values, looks, strict=True)),
             figure,
         )
 
 
-def _training_controls() -> list[Control]:
-    def named(values: tuple[float, ...]) -> tuple[tuple[str, float], ...]:
-        return tuple(("none" if not value else str(value), value) for value in values)
-
+def _action_controls() -> list[Control]:
     return [
         Button("run", "Run"),
         Button("pause", "Pause"),
         Button("step", "One step"),
         Button("restart", "Start again"),
         Select("pace", "Pace", tuple(PACES.items())),
+        Range("digit", "Digit on show", 3, maximum=9),
+    ]
+
+
+def _setting_controls() -> list[Control]:
+    def named(values: tuple[float, ...]) -> tuple[tuple[str, float], ...]:
+        return tuple(("none" if not value else str(value), value) for value in values)
+
+    return [
         Select("learning_rate", "Learning rate (works at once)", RATES, 0.003),
         Select("optimizer", "Optimiser", OPTIMIZERS, "Adam"),
         Select("batch_size", "Batch size", BATCHES, 32),
@@ -272,5 +284,4 @@ def _training_controls() -> list[Control]:
         Select("dropout", "Dropout", named(DROPOUTS)),
         Select("weight_decay", "Weight decay", named(DECAYS)),
         Checkbox("batch_norm", "Batch normalisation"),
-        Range("digit", "Digit whose maps are shown", 3, maximum=9),
     ]

@@ -20,7 +20,7 @@ Array = NDArray[Any]
 
 OPTIMIZERS = ("SGD", "SGD with momentum", "RMSProp", "Adam")
 FILTERS = 8
-MEASURE_EVERY, AT_ONCE_UNTIL = 10, 10  # steps; the first few are measured one by one
+MEASURE_EVERY = 10  # steps
 _MEASURED = 450
 """Examples of either kind that a measurement looks at."""
 
@@ -146,7 +146,7 @@ class TrainingRun:
             return
         with np.errstate(all="ignore"):  # some mistakes overflow; the loss then says so
             self.trainer.step()
-            if self.steps <= AT_ONCE_UNTIL or self.steps % MEASURE_EVERY == 0 or self.diverged:
+            if self.steps % MEASURE_EVERY == 0:
                 self._measure()
 
     def dead_share(self) -> float:
