@@ -45,7 +45,7 @@ class OnnxRuntime:
                 network = networks.built(case.build, dtype)
                 result = add_row(graph, "x", network.layers, network.input_shape)
             case _:
-                raise Unsupported("has no gradients here, and is not the source's three methods")
+                raise Unsupported("has no gradients in this build")
         session = self._session(graph, x, result)
         return [
             Contender(NAME, lambda: session.run(None, {"x": x}), lambda results: [_channels_last(results[0])])

@@ -39,7 +39,7 @@ class PyTorch:
             TrainingStep: _training,
         }
         if type(case) not in makers:
-            raise Unsupported("not the source's three methods")
+            raise Unsupported("is not compared with the source's engine")
         return [makers[type(case)](name, case, arrays) for name in FORMATS]
 
     def close(self) -> None:

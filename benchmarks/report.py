@@ -111,7 +111,9 @@ def gaps(results: Results) -> list[str]:
     """Return a list of why there are dashes, each reason once for all cases of a library."""
     reasons: dict[tuple[str, str], list[str]] = {}
     for case, timed in results:
-        for name, reason in timed.absent.items():
+        # Java has no column beside the layers, and the others none beside the engine.
+        shown = {name: why for name, why in timed.absent.items() if (name == JAVA) == _is_engine(case)}
+        for name, reason in shown.items():
             reasons.setdefault((name, reason), []).append(f"{case.name} ({timed.dtype})")
     if not reasons:
         return []
