@@ -51,7 +51,7 @@ from cnnkit.figures.linear import (
     draw_toeplitz,
 )
 from cnnkit.figures.matrices import draw_image, draw_matrix, format_number
-from cnnkit.figures.network_maps import draw_network_maps
+from cnnkit.figures.network_maps import draw_layer_bills, draw_network_maps
 from cnnkit.figures.networks import draw_scores, draw_workflow
 from cnnkit.figures.playground import draw_training_playground
 from cnnkit.figures.pooling import (
@@ -126,6 +126,7 @@ __all__ = [
     "draw_kernel_lab",
     "draw_kernels",
     "draw_landscape",
+    "draw_layer_bills",
     "draw_losses",
     "draw_matrices",
     "draw_matrix",

@@ -1,6 +1,6 @@
 """Pictures of what every layer of a small network returns: maps below maps, and bars for the answer."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -81,3 +81,26 @@ def _draw_bars(ax: Axes, shares: Array, top: float) -> float:
         )
         ax.text(middle, floor + 2, str(digit), ha="center", va="center", fontsize=8, weight=weight)
     return BAR + 6
+
+
+def draw_layer_bills(tables: Mapping[str, Sequence[tuple[str, int, int]]], figure: FigureBase) -> None:
+    """Draw for each network the parameters and the multiply-adds of its layers as bars, side by side.
+
+    ``tables[network]`` holds (label, parameters, multiply-adds) from the input on; all share a scale.
+    """
+    panels = figure.subplots(1, 2 * len(tables), squeeze=False)[0]
+    everything = [row for rows in tables.values() for row in rows]
+    most = max(row[1] for row in everything) / 1e6, max(row[2] for row in everything) / 1e6
+    for place, (name, rows) in enumerate(tables.items()):
+        left, right = panels[2 * place : 2 * place + 2]
+        _draw_counts(left, [row[1] / 1e6 for row in rows], most[0], "blue")
+        _draw_counts(right, [row[2] / 1e6 for row in rows], most[1], "orange")
+        left.set_yticks(range(len(rows)), [row[0] for row in rows], fontsize=7)
+        left.set_title(f"{name}: parameters, millions", fontsize=9)
+        right.set_title("multiply-adds, millions", fontsize=9)
+
+
+def _draw_counts(ax: Axes, counts: Sequence[float], most: float, color: str) -> None:
+    ax.barh(range(len(counts)), counts, color=PALETTE[color])
+    ax.set(yticks=[], xlim=(0, 1.02 * most), ylim=(len(counts) - 0.5, -0.5))
+    ax.tick_params(labelsize=7)

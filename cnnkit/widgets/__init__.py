@@ -1,6 +1,7 @@
 """Front ends on a canvas and native inputs, and the chapter widgets composed from them."""
 
 from cnnkit.widgets.activation_explorer import ActivationExplorer
+from cnnkit.widgets.architecture_browser import ArchitectureBrowser
 from cnnkit.widgets.chart import Chart
 from cnnkit.widgets.controls import Controls
 from cnnkit.widgets.depth_lab import DepthLab
@@ -19,6 +20,7 @@ from cnnkit.widgets.training_playground import TrainingPlayground
 
 __all__ = [
     "ActivationExplorer",
+    "ArchitectureBrowser",
     "Chart",
     "Controls",
     "DepthLab",

@@ -21,7 +21,7 @@ Fields = tuple[ReceptiveField, ReceptiveField]
 Off = Iterable[Sequence[int]]
 
 FEW_PRODUCTS = 9
-_FUNCTION_NAMES = {"relu": "ReLU", "gelu": "GELU", "silu": "SiLU", "elu": "ELU", "leaky_relu": "leaky ReLU"}
+FUNCTION_NAMES = {"relu": "ReLU", "gelu": "GELU", "silu": "SiLU", "elu": "ELU", "leaky_relu": "leaky ReLU"}
 
 
 @dataclass(frozen=True)
@@ -140,7 +140,7 @@ def _about(stage: Stage) -> str:
 def _function_name(layer: Layer) -> str:
     if isinstance(layer, BatchNorm):
         return "batch norm"
-    return _FUNCTION_NAMES.get(layer.function, layer.function) if isinstance(layer, Activation) else ""
+    return FUNCTION_NAMES.get(layer.function, layer.function) if isinstance(layer, Activation) else ""
 
 
 # ---- running
