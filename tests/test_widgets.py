@@ -330,3 +330,13 @@ def test_front_ends_load_nothing_and_evaluate_nothing(name):
     source = (files("cnnkit.widgets") / name).read_text()
     assert not re.search(r"https?:|//cdn|@import|\beval\(|new Function|\bimport\b|\bfetch\(", source)
     assert len(source.splitlines()) < 400
+
+
+def test_a_number_comes_back_from_the_browser_without_its_point():
+    """JSON's 1.0 is 1 in a browser and an int in Python: the option is meant all the same, True is not."""
+    panel = Controls([Select("rate", "Rate", (0.0, 1.0, 0.5))], label="panel")
+    panel._receive(panel, {"kind": "edit", "changes": {"rate": 1}}, [])
+    assert panel["rate"] == 1.0
+    assert type(panel["rate"]) is float
+    with pytest.raises(OptionError, match="got True"):
+        panel.set(rate=True)
