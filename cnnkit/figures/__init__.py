@@ -74,7 +74,7 @@ from cnnkit.figures.receptive_field import (
     draw_ways,
     lit,
 )
-from cnnkit.figures.roofline import draw_roofline, draw_rooflines
+from cnnkit.figures.roofline import draw_ladder_bench, draw_roofline, draw_rooflines
 from cnnkit.figures.show import show
 from cnnkit.figures.style import CMAPS, PALETTE, color_limits, png, use_style
 from cnnkit.figures.widgets import draw_kernel_lab, draw_stepper, draw_view
@@ -125,6 +125,7 @@ __all__ = [
     "draw_image",
     "draw_kernel_lab",
     "draw_kernels",
+    "draw_ladder_bench",
     "draw_landscape",
     "draw_layer_bills",
     "draw_losses",

@@ -88,3 +88,43 @@ def _share(value: float, limits: tuple[float, float]) -> float:
 
 def _apart(one: tuple[float, float], other: tuple[float, float]) -> float:
     return max(abs(one[0] - other[0]), abs(one[1] - other[1]))
+
+
+def draw_ladder_bench(
+    rungs: Sequence[str],
+    megabytes: Mapping[str, float],
+    intensity: float,
+    machine: "Machine | None",
+    placements: Mapping[str, "Placement"],
+    figure: FigureBase,
+) -> None:
+    """Draw the rungs beside the bytes of a layer; once measured, their speeds beside the machine's roof."""
+    left, right = figure.subplots(1, 2, width_ratios=[1.5, 1])
+    if machine is None:
+        _draw_steps(rungs, left)
+        bars = right.bar(list(megabytes), list(megabytes.values()), color=PALETTE["blue"])
+        right.bar_label(bars, [f"{value:.3f}" for value in megabytes.values()])
+        right.set(title=f"has to move: {intensity:.1f} operations a byte", ylabel="MB")
+        return
+    speeds = [placements[name].gflops if name in placements else np.nan for name in rungs]
+    bars = left.barh(list(rungs), speeds, color=PALETTE["blue"])
+    left.bar_label(bars, ["not timed" if np.isnan(speed) else f"{speed:.3g}" for speed in speeds], padding=4)
+    left.axvline(machine.roof(intensity), color=PALETTE["ink"], linestyle="--")
+    left.set(xscale="log", xlabel="GFLOP/s", title="speed of every rung, and the roof (dashed)")
+    left.invert_yaxis()
+    left.margins(x=0.15)
+    draw_roofline(machine, {}, right)
+    right.axvline(intensity, color=PALETTE["blue"], linestyle=":")
+    for at in placements.values():
+        right.plot(
+            at.intensity, max(at.gflops, right.get_ylim()[0]), "o", color=PALETTE["blue"], markersize=5
+        )
+
+
+def _draw_steps(rungs: Sequence[str], ax: Axes) -> None:
+    """Draw the names as a staircase, the first at the bottom."""
+    for index, name in enumerate(rungs):
+        ax.bar(index, index + 1, width=0.98, color=PALETTE["sky"], alpha=0.25 + 0.75 * index / len(rungs))
+        ax.text(index - 0.4, index + 1.12, name, ha="left", fontsize=9)
+    ax.set(xticks=[], yticks=[], title="the ladder", xlim=(-0.6, len(rungs) + 2), ylim=(0, len(rungs) + 1))
+    ax.spines[:].set_visible(False)
