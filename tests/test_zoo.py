@@ -163,6 +163,19 @@ def test_where_parameters_and_where_multiply_adds_live():
         assert sum(c.macs for c in dense) / sum(c.macs for c in costs) == pytest.approx(dense_macs, abs=3e-3)
 
 
+def test_shares_of_vgg16_by_the_size_of_its_maps():
+    shares = zoo.cost_shares(zoo.vgg16())
+    assert list(shares["parameters"].values()) == [
+        38_720 + 221_440 + 1_475_328,
+        5_899_776,
+        7_079_424,
+        0,
+        102_764_544 + 16_781_312 + 4_097_000,
+    ]
+    assert sum(shares["multiply-adds"].values()) == 15_470_264_320
+    assert sum(shares["activations"].values()) == 15_087_080
+
+
 @pytest.mark.parametrize("name", MAKERS)
 def test_costs_of_layers_add_up_to_those_of_the_network(name):
     network = MAKERS[name]()

@@ -5,7 +5,7 @@ one of them is first looked at, so that a network which is only counted costs no
 """
 
 from cnnkit.zoo.alexnet import alexnet
-from cnnkit.zoo.costs import LayerCost, layer_costs
+from cnnkit.zoo.costs import LayerCost, cost_shares, layer_costs
 from cnnkit.zoo.digits import digit_network, trained_digits
 from cnnkit.zoo.googlenet import googlenet, inception
 from cnnkit.zoo.lenet import lenet5
@@ -19,6 +19,7 @@ __all__ = [
     "alexnet",
     "basic_block",
     "bottleneck_block",
+    "cost_shares",
     "digit_network",
     "googlenet",
     "inception",

@@ -55,3 +55,23 @@ def _costs(layers: Sequence[Layer], input_shape: Shape) -> Iterator[LayerCost]:
             layer.count_macs(shape),
             layer.count_activations(shape),
         )
+
+
+PARTS = ("maps of 50 and more", "25 to 49", "12 to 24", "below 12", "dense")
+"""Where a layer belongs by the side of its output; dense layers, and what works on tokens, come last."""
+
+
+def cost_shares(network: Sequential) -> dict[str, dict[str, int]]:
+    """Return parameters, multiply-adds and activations of a network, each summed by `PARTS`."""
+    quantities = {"parameters": "params", "multiply-adds": "macs", "activations": "activations"}
+    sums = {quantity: dict.fromkeys(PARTS, 0) for quantity in quantities}
+    for cost in layer_costs(network):
+        for quantity, attribute in quantities.items():
+            sums[quantity][_part(cost.output_shape)] += getattr(cost, attribute)
+    return sums
+
+
+def _part(shape: Shape) -> str:
+    if len(shape) < 3:
+        return PARTS[-1]
+    return next(part for part, least in zip(PARTS, (50, 25, 12, 1), strict=False) if max(shape[:2]) >= least)
