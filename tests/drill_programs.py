@@ -5,7 +5,9 @@ import drill_programs_ch03
 import drill_programs_ch04
 import drill_programs_ch05
 import drill_programs_ch06
+import drill_programs_ch07
 import drill_programs_ch08
+import drill_programs_ch09
 
 CONV2D = """
 def conv2d(x, w, b, stride):
@@ -212,7 +214,9 @@ CHAPTERS = (
     drill_programs_ch04,
     drill_programs_ch05,
     drill_programs_ch06,
+    drill_programs_ch07,
     drill_programs_ch08,
+    drill_programs_ch09,
 )
 
 SUBMISSIONS = [
