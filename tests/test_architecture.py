@@ -18,6 +18,7 @@ FLOORS = [  # from the ground up; a module may import its own floor and those be
     {
         "activations",
         "borders",
+        "cache",
         "checkpointing",
         "explain",
         "famous_kernels",

@@ -313,7 +313,7 @@ def test_changed_weights_are_noticed(running, way):
 def test_a_single_changed_number_among_many_is_noticed():
     network = Sequential([Conv2D(256, 3), Flatten(), Dense(2)], (4, 4, 64))
     w = network.layers[0].params["w"]
-    assert w.nbytes > 1 << 18  # large enough for a fingerprint
+    assert w.nbytes > 1 << 18  # too large to be compared in full
     plan = Plan(network)
     assert plan.fits(network)
     for place in (0, w.size // 2, w.size - 1):
@@ -322,6 +322,15 @@ def test_a_single_changed_number_among_many_is_noticed():
         assert not plan.fits(network)
         w.flat[place] = old
     assert plan.fits(network)
+
+
+def test_weights_promised_to_be_unchanged_are_not_looked_at(running):
+    network = plain()
+    x = batch(network)
+    before = running.run(network, x, frozen=True)
+    network.layers[0].params["w"] *= 2
+    np.testing.assert_array_equal(running.run(network, x, frozen=True), before)
+    assert not np.array_equal(running.run(network, x), before)
 
 
 def test_training_in_between_is_not_disturbed(running):

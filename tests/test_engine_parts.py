@@ -1,4 +1,4 @@
-"""What the engine is built from: fingerprints, numbers of threads, buffers taken in turns."""
+"""What the engine is built from: checksums, numbers of threads, buffers taken in turns."""
 
 import numba
 import numpy as np
@@ -7,39 +7,34 @@ from engine_networks import batch, branching, plain
 
 from cnnkit.engine.plan import Plan, assign_buffers
 from cnnkit.engine.planning import Planner
-from cnnkit.engine.weights import SMALL, WeightWatch
+from cnnkit.engine.weights import SMALL, WIDTH, WeightWatch, checksum
 from cnnkit.errors import OptionError
-from cnnkit.kernels.parallel.fingerprint import BLOCK, LANES, fingerprint
 from cnnkit.kernels.parallel.threads import check_threads, limited_threads, most_threads
 
 
-def slow_fingerprint(array):
-    """FNV-1a in Python's integers, lane by lane."""
-    words = array.reshape(-1).view(np.uint32).tolist()
-    hashes = []
-    for first in range(0, len(words), BLOCK):
-        block = words[first : first + BLOCK]
-        for lane in range(LANES):
-            h = 2166136261
-            for word in block[lane::LANES]:
-                h = ((h ^ word) * 16777619) % 2**32
-            hashes.append(h)
-    return np.array(hashes, np.uint32).tobytes()
-
-
-@pytest.mark.parametrize("size", [1, LANES - 1, LANES, BLOCK, BLOCK + LANES + 1])
+@pytest.mark.parametrize("size", [1, 2 * WIDTH - 1, 2 * WIDTH, 5 * WIDTH + 3])
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_a_fingerprint_is_the_published_hash(size, dtype):
+def test_a_checksum_notices_any_one_number_and_any_exchange(size, dtype):
     array = np.random.default_rng(size).standard_normal(size).astype(dtype)
-    assert fingerprint(array) == slow_fingerprint(array)
+    seen = checksum(array)
+    assert checksum(np.copy(array)) == seen
+    for place in {0, size // 3, size - 1}:
+        changed = array.copy()
+        changed[place] = np.nextafter(changed[place], np.inf)
+        assert checksum(changed) != seen
+    for distance in (1, 2, WIDTH, 2 * WIDTH):
+        changed = array.copy()
+        changed[[0, distance % size]] = changed[[distance % size, 0]]
+        assert distance % size == 0 or checksum(changed) != seen
 
 
-def test_a_fingerprint_sees_order_sign_and_layout_only_by_value():
-    array = np.random.default_rng(0).standard_normal((30, 40))
-    assert fingerprint(array[::-1]) != fingerprint(array)
-    assert fingerprint(np.asfortranarray(array)) == fingerprint(array)
-    zeros = np.zeros(5, np.float32)
-    assert fingerprint(zeros) != fingerprint(-zeros)
+def test_a_checksum_sees_order_and_sign_but_not_the_layout():
+    array = np.random.default_rng(0).standard_normal((300, 40))
+    assert checksum(array[::-1]) != checksum(array)
+    assert checksum(array[:, ::-1]) != checksum(array)
+    assert checksum(np.asfortranarray(array)) == checksum(array)
+    zeros = np.zeros(3 * WIDTH, np.float32)
+    assert checksum(zeros) != checksum(-zeros)
 
 
 @pytest.mark.parametrize("size", [10, SMALL])

@@ -78,7 +78,7 @@ class InferenceEngine:
         rows, matrix, shifts = check_dense(inputs, weights, biases)
         return self._alone(lambda: activations.sigmoid(kernels.dense(rows, matrix.T, shifts)))
 
-    def run(self, network: Sequential, batch: Array) -> Array:
+    def run(self, network: Sequential, batch: Array, *, frozen: bool = False) -> Array:
         """Return what ``network.predict(batch)`` returns, to rounding, from prepared weights and buffers.
 
         The first run of a network packs its weights, folds batch norm into convolutions and plans the
@@ -88,6 +88,8 @@ class InferenceEngine:
         Args:
             network: a `cnnkit.network.Sequential`; it is remembered only as long as it lives elsewhere.
             batch: (N, ...) examples of ``network.input_shape``, or a single one, in ``network.dtype``.
+            frozen: the caller's promise that no weight has changed since the last run, which saves reading
+                them all once more; a broken promise gives the old weights' answer.
 
         Returns:
             The output of every example, (N, ...), or without N.
@@ -95,7 +97,7 @@ class InferenceEngine:
         Raises ShapeError, DTypeError or ClosedError.
         """
         examples, unbatched = check_batch(network, batch)
-        y = self._alone(lambda: self._plan(network).run(examples))
+        y = self._alone(lambda: self._plan(network, frozen).run(examples))
         return y[0] if unbatched else y
 
     def forget(self, network: Sequential) -> None:
@@ -130,9 +132,9 @@ class InferenceEngine:
             with limited_threads(self.threads), announced_if_slow():
                 return call()
 
-    def _plan(self, network: Sequential) -> Plan:
+    def _plan(self, network: Sequential, frozen: bool) -> Plan:
         plan = self._plans.get(network)
-        if plan is None or not plan.fits(network):
+        if plan is None or not (frozen or plan.fits(network)):
             plan = self._plans[network] = Plan(network)
         return plan
 

@@ -19,8 +19,8 @@ from typing import Any
 
 from cnnkit.deploy.folding import fold_into
 from cnnkit.engine import steps
-from cnnkit.engine.convolution import PreparedConv2D
 from cnnkit.engine.weights import WeightWatch
+from cnnkit.kernels.parallel import PreparedConv2D
 from cnnkit.layers import (
     Activation,
     BatchNorm,

@@ -11,9 +11,9 @@ from typing import Any, Protocol
 import numpy as np
 
 from cnnkit import activations
-from cnnkit.engine.convolution import PreparedConv2D
 from cnnkit.kernels import parallel as kernels
 from cnnkit.kernels.arguments import Array
+from cnnkit.kernels.parallel import PreparedConv2D
 from cnnkit.layers import BatchNorm, Dense, Layer
 
 Values = list[Array]
