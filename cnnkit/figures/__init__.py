@@ -21,6 +21,7 @@ from cnnkit.figures.architectures import (
     draw_landscape,
     draw_timeline,
 )
+from cnnkit.figures.engine import draw_amdahl, draw_chunks, draw_ladder, draw_trade, draw_waiting
 from cnnkit.figures.geometry import (
     draw_axes,
     draw_axis,
@@ -95,6 +96,7 @@ __all__ = [
     "Event",
     "color_limits",
     "draw_activation_explorer",
+    "draw_amdahl",
     "draw_axes",
     "draw_axis",
     "draw_backward_flow",
@@ -104,6 +106,7 @@ __all__ = [
     "draw_channel_sums",
     "draw_channels",
     "draw_checkpointing",
+    "draw_chunks",
     "draw_cost_bars",
     "draw_cost_shares",
     "draw_counts",
@@ -125,6 +128,7 @@ __all__ = [
     "draw_image",
     "draw_kernel_lab",
     "draw_kernels",
+    "draw_ladder",
     "draw_ladder_bench",
     "draw_landscape",
     "draw_layer_bills",
@@ -159,9 +163,11 @@ __all__ = [
     "draw_toeplitz",
     "draw_tower",
     "draw_towers",
+    "draw_trade",
     "draw_training_playground",
     "draw_variances",
     "draw_view",
+    "draw_waiting",
     "draw_ways",
     "draw_window_sum",
     "draw_workflow",
