@@ -92,9 +92,11 @@ def test_a_network_with_branches_is_refused():
 
 def test_shifting():
     x = np.arange(6.0).reshape(2, 3, 1)
-    np.testing.assert_array_equal(shifted(x, 0, 1)[..., 0], [[0, 0, 1], [0, 3, 4]])
-    np.testing.assert_array_equal(shifted(x, -1, 0)[..., 0], [[3, 4, 5], [0, 0, 0]])
-    np.testing.assert_array_equal(shifted(x, 2, 0)[..., 0], np.zeros((2, 3)))
+    right, up, away, still = shifted(x, [(0, 1), (-1, 0), (2, 0), (0, 0)])[..., 0]
+    np.testing.assert_array_equal(right, [[0, 0, 1], [0, 3, 4]])
+    np.testing.assert_array_equal(up, [[3, 4, 5], [0, 0, 0]])
+    np.testing.assert_array_equal(away, np.zeros((2, 3)))
+    np.testing.assert_array_equal(still, x[..., 0])
 
 
 # ---- the widget
@@ -229,7 +231,7 @@ def test_input_and_output_cannot_be_switched_off():
 
 def test_moving_the_input_moves_the_maps_of_the_convolutions(network):
     widget = DrawDigit(3, shift=(0, 1))
-    x = shifted(bundled(3, 0)[..., np.newaxis], 0, 1)
+    (x,) = shifted(bundled(3, 0)[..., np.newaxis], [(0, 1)])
     np.testing.assert_array_equal(widget.x, x[..., 0])
     assert "conv 1 by (0, 1) cells, exactly (30 units that see no edge)" in widget.movement
     assert "pool 1 by (0, 0.5) cells: no whole move" in widget.movement
@@ -242,7 +244,7 @@ def test_moving_the_input_moves_the_maps_of_the_convolutions(network):
 def test_answers_at_every_shift(network):
     widget = DrawDigit(2)
     for (rows, columns), found in (((-3, -3), 0), ((0, 0), 24), ((1, -2), 29), ((3, 3), 48)):
-        x = shifted(bundled(2, 0)[..., np.newaxis], rows, columns)
+        (x,) = shifted(bundled(2, 0)[..., np.newaxis], [(rows, columns)])
         assert widget.predictions[found] == network.forward(x).argmax()
     widget._shift_view.cursor = [4, 1]
     assert widget.shift == (1, -2)

@@ -1,13 +1,12 @@
 """Drawings of what a network costs: a table with bars, layer by layer, and which part holds how much."""
 
 from collections.abc import Mapping, Sequence
-from html import escape
 
 from cnnkit.widgets.layer_bills import PARTS, Bill, Totals
 from cnnkit.widgets.sliding import number
-from cnnkit.widgets.svg_plot import Drawing
+from cnnkit.widgets.svg_plot import Drawing, picture, words_at
 
-ROW, HEAD = 20, 26
+ROW, HEAD, FONT = 20, 26, 12
 FULL, NARROW = 880, 450
 """Pixels of a table with all columns, and of one that leaves room for another beside it."""
 BYTES = 4
@@ -57,10 +56,10 @@ def layer_table(
     shape_at, field_at, bars_at = (164, 0, 258) if narrow else (220, 340, 394)
     quantities = _QUANTITIES[:2] if narrow else _QUANTITIES
     long, column = (36, 97) if narrow else (100, 163)
-    parts = [_text(8, 17, title, weight="bold"), _text(shape_at, 17, "output")]
-    parts += [] if narrow else [_text(field_at, 17, "sees")]
+    parts = [_left(8, 17, title), _left(shape_at, 17, "output")]
+    parts += [] if narrow else [_left(field_at, 17, "sees")]
     places = {name: bars_at + place * column for place, name in enumerate(quantities)}
-    parts += [_text(left, 17, _HEADS[name]) for name, left in places.items()]
+    parts += [_left(left, 17, _HEADS[name]) for name, left in places.items()]
     for index, bill in enumerate(rows):
         top = HEAD + index * ROW
         if index % 2 == 0:
@@ -69,11 +68,11 @@ def layer_table(
             )
         fold = "" if not bill.inner else "▾ " if bill.name in opened else "▸ "
         parts.append(
-            _text(8 + 14 * bill.depth, top + 14, fold + _fitting(bill, narrow, bill.name in changed))
+            _left(8 + 14 * bill.depth, top + 14, fold + _fitting(bill, narrow, bill.name in changed))
         )
-        parts.append(_text(shape_at, top + 14, shape_text(bill.output_shape)))
+        parts.append(_left(shape_at, top + 14, shape_text(bill.output_shape)))
         if not narrow:
-            parts.append(_text(field_at, top + 14, "all" if bill.field is None else str(bill.field.size)))
+            parts.append(_left(field_at, top + 14, "all" if bill.field is None else str(bill.field.size)))
         for name, left in places.items():
             outlined = name == "params" and bill.name in changed
             count = getattr(bill, name)
@@ -81,7 +80,7 @@ def layer_table(
     height = HEAD + len(rows) * ROW
     label = f"{title}, layer by layer: {'; '.join(row_text(bill) for bill in rows)}"
     box = (0.0, HEAD / height, 1.0, 1.0)
-    return Drawing(_svg(width, height, parts), label, width, len(rows), 1, box, cells=True)
+    return Drawing(picture((width, height), parts, FONT), label, width, len(rows), 1, box, cells=True)
 
 
 def _fitting(bill: Bill, narrow: bool, starred: bool) -> str:
@@ -100,7 +99,7 @@ def _bar(left: int, top: int, count: int, length: float, color: str, outlined: b
     length = max(1.0, length) if count else 0.0
     look = f'fill="none" stroke="{color}" stroke-width="1.5"' if outlined else f'fill="{color}"'
     bar = f'<rect x="{left}" y="{top + 5}" width="{length:.1f}" height="{ROW - 10}" {look}/>' if count else ""
-    return bar + _text(left + length + 5, top + 14, short(count))
+    return bar + _left(left + length + 5, top + 14, short(count))
 
 
 def share_bars(networks: Mapping[str, Totals], width: int = FULL) -> Drawing:
@@ -108,18 +107,18 @@ def share_bars(networks: Mapping[str, Totals], width: int = FULL) -> Drawing:
     parts, left = [], 8
     for part, color in _PART_COLORS.items():
         parts.append(f'<rect x="{left}" y="6" width="14" height="12" fill="{color}"/>')
-        parts.append(_text(left + 20, 17, part))
+        parts.append(_left(left + 20, 17, part))
         left += 40 + 7 * len(part)
     rows = share_rows(networks)
     for index, (name, quantity, total, shares) in enumerate(rows):
         top = HEAD + index * _STACK_ROW
-        parts.append(_text(8, top + 17, f"{name}: {_HEADS[quantity]}"))
+        parts.append(_left(8, top + 17, f"{name}: {_HEADS[quantity]}"))
         parts.append(_stack(top, width - _STACK_LEFT - _STACK_RIGHT, shares))
-        parts.append(_text(width - _STACK_RIGHT + 8, top + 17, f"{total:,}"))
+        parts.append(_left(width - _STACK_RIGHT + 8, top + 17, f"{total:,}"))
     height = HEAD + len(rows) * _STACK_ROW
     label = "; ".join(share_text(*row) for row in rows)
     box = (0.0, HEAD / height, 1.0, 1.0)
-    return Drawing(_svg(width, height, parts), label, width, len(rows), 1, box, cells=True)
+    return Drawing(picture((width, height), parts, FONT), label, width, len(rows), 1, box, cells=True)
 
 
 ShareRow = tuple[str, str, int, dict[str, float]]
@@ -148,26 +147,10 @@ def _stack(top: int, width: int, shares: Mapping[str, float]) -> str:
         drawn.append(f'<rect {size} fill="{_PART_COLORS[part]}"/>')
         if share >= 0.08:
             words = "over 99 %" if 0.995 <= share < 1 else f"{100 * share:.0f} %"
-            drawn.append(_text(left + length / 2, top + 17, words, anchor="middle", color="#111"))
+            drawn.append(words_at(left + length / 2, top + 17, words, "middle", "#111"))
         left += length
     return "".join(drawn)
 
 
-def _text(
-    x: float,
-    y: float,
-    words: str,
-    *,
-    anchor: str = "start",
-    color: str = "currentColor",
-    weight: str = "normal",
-) -> str:
-    look = f'text-anchor="{anchor}" fill="{color}" font-weight="{weight}"'
-    return f'<text x="{x:.1f}" y="{y:.1f}" {look}>{escape(words)}</text>'
-
-
-def _svg(width: int, height: int, parts: Sequence[str]) -> str:
-    return (
-        f'<svg viewBox="0 0 {width} {height}" font-size="12" font-family="system-ui, sans-serif" '
-        f'aria-hidden="true">{"".join(parts)}</svg>'
-    )
+def _left(x: float, y: float, words: str) -> str:
+    return words_at(x, y, words, "start")

@@ -16,6 +16,7 @@ Array = NDArray[Any]
 REACH = 3
 """Shifts go up to so many pixels, each way."""
 SHIFTS = [(rows, columns) for rows in range(-REACH, REACH + 1) for columns in range(-REACH, REACH + 1)]
+STILL = SHIFTS.index((0, 0))
 
 
 def prediction_text(probabilities: Array) -> str:
@@ -68,20 +69,17 @@ def shift_map(probabilities: Array, still: int) -> Drawing:
 
 
 def equivariance(
-    stages: Sequence[Stage],
-    still: Sequence[Array],
-    moved: Sequence[Array],
-    shift: tuple[int, int],
-    input_size: tuple[int, int],
+    stages: Sequence[Stage], still: Sequence[Array], moved: Sequence[Array], shift: tuple[int, int]
 ) -> str:
     """Return how the maps of each stage answer to a shift of the input.
 
-    `still` and `moved` hold every stage's maps (H, W, C) for the input in its place and moved by `shift`.
+    `still` and `moved` hold the input (H, W, C) and every stage's maps, in its place and moved by `shift`.
     """
     if shift == (0, 0):
         return "Move the input, and see which maps move along."
     sentences = []
-    for stage, before, after in zip(stages, still, moved, strict=True):
+    input_size = (still[0].shape[0], still[0].shape[1])
+    for stage, before, after in zip(stages, still[1:], moved[1:], strict=True):
         if stage.fields is None or before.shape[0] * before.shape[1] == 1:
             break
         sentences.append(f"{stage.name} {_moved_text(stage, before, after, shift, input_size)}.")

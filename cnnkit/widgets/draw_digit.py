@@ -17,7 +17,7 @@ from cnnkit.widgets.chapter import ChapterWidget, FloatArray
 from cnnkit.widgets.chart import Chart
 from cnnkit.widgets.control_kinds import Button, Checkbox, Control, Range, Readout, Select
 from cnnkit.widgets.controls import Controls
-from cnnkit.widgets.digit_text import REACH, SHIFTS
+from cnnkit.widgets.digit_text import REACH, SHIFTS, STILL
 from cnnkit.widgets.draw_pad import DrawPad
 from cnnkit.widgets.network_view import MapLayer, NetworkView
 from cnnkit.widgets.stages import Arithmetic, Stage, arithmetic, equation, run, shifted, take_apart
@@ -88,17 +88,17 @@ class DrawDigit(ChapterWidget):
             self.digit, self._drawn = DRAWN, self.ink
         self._check()
         still = self._input()[..., np.newaxis]
-        self.x = shifted(still, *self.shift)[..., 0]
-        inputs = np.stack([self.x[..., np.newaxis], still])
-        results = run(self.stages, inputs, self.off)
-        self.maps = [result[0] for result in results]
-        self.probabilities = results[-1][0].ravel()
-        self._tell([result[1] for result in results[1:]], still)
+        results = run(self.stages, shifted(still, SHIFTS), self.off)
+        self.maps = [result[SHIFTS.index(self.shift)] for result in results]
+        self.x, self.probabilities = self.maps[0][..., 0], self.maps[-1].ravel()
+        self._shares = results[-1].reshape(len(SHIFTS), -1)
+        self.predictions = [int(digit) for digit in self._shares.argmax(axis=1)]
+        self._tell([result[STILL] for result in results])
         self._explain()
         self._show(still)
 
     def _check(self) -> None:
-        if any(abs(by) > REACH for by in self.shift):
+        if self.shift not in SHIFTS:
             raise OptionError(f"shift is {self.shift}; expected two numbers from {-REACH} to {REACH}")
         shapes = [(*self.network.input_shape[:2], 1), *(stage.shape for stage in self.stages)]
         layer, *place = self.unit
@@ -112,23 +112,19 @@ class DrawDigit(ChapterWidget):
         drawn = self.digit == DRAWN
         return data.bitmap_to_digit(self.ink) if drawn else bundled(self.digit, self.example)
 
-    def _tell(self, still: list[Array], x: Array) -> None:
-        """Write the sentences about the prediction, what the changes did to it, and the moved maps."""
-        shifts = np.stack([shifted(x, *shift) for shift in SHIFTS])
-        self._shares = run(self.stages, shifts, self.off)[-1].reshape(len(SHIFTS), -1)
-        self.predictions = [int(digit) for digit in self._shares.argmax(axis=1)]
+    def _tell(self, still: list[Array]) -> None:
+        """Write the sentences about the answer, what the changes did to it, and the moved maps."""
         self.prediction = digit_text.prediction_text(self.probabilities)
         if not self.x.any():
             self.prediction = f"An empty sheet, and yet an answer: {self.prediction}"
-        intact = run(self.stages, x[np.newaxis])[-1].ravel()
+        intact = run(self.stages, still[0][np.newaxis])[-1].ravel() if self.off else self._shares[STILL]
         changed = [] if self.shift == (0, 0) else [digit_text.shift_text(self.shift)]
         changed += [digit_text.off_text(self.stages, self.off)] if self.off else []
         if changed:
             self.effect = f"{'; '.join(changed)}. Before: {digit_text.prediction_text(intact)}."
         else:
             self.effect = "Nothing is moved or switched off."
-        size = (x.shape[0], x.shape[1])
-        self.movement = digit_text.equivariance(self.stages, still, self.maps[1:], self.shift, size)
+        self.movement = digit_text.equivariance(self.stages, still, self.maps, self.shift)
 
     def _explain(self) -> None:
         """Write the arithmetic of the chosen unit, and where its field lies."""
@@ -224,13 +220,10 @@ class DrawDigit(ChapterWidget):
             self._view.show(self.maps, text=self.prediction)
             self._view.off = [list(pair) for pair in self.off]
             self._view.cursor = list(self.unit)
-        rows, columns = (by + REACH for by in self.shift)
-        best = self._shares[len(SHIFTS) // 2].argmax()
-        moved = self._shares[rows * (2 * REACH + 1) + columns]
         self._shift_view.show(
-            digit_text.shift_map(self._shares, int(best)),
-            at=(rows, columns),
-            text=f"{digit_text.shift_text(self.shift)}: {digit_text.best_text(moved)}",
+            digit_text.shift_map(self._shares, self.predictions[STILL]),
+            at=(self.shift[0] + REACH, self.shift[1] + REACH),
+            text=f"{digit_text.shift_text(self.shift)}: {digit_text.best_text(self.probabilities)}",
         )
         self._texts.set(prediction=self.prediction, effect=self.effect, movement=self.movement)
         self._settings.disabled = ["example"] if self.digit == DRAWN else []

@@ -163,14 +163,17 @@ def run(stages: Sequence[Stage], x: Array, off: Off = ()) -> list[Array]:
     return results
 
 
-def shifted(x: Array, rows: int, columns: int) -> Array:
-    """Return `x` (H, W, C) moved down by `rows` and right by `columns`; zeros move in."""
+def shifted(x: Array, shifts: Sequence[tuple[int, int]]) -> Array:
+    """Return `x` (H, W, C) moved by each of `shifts` (down, right), (N, H, W, C); zeros move in."""
+    reach = max(abs(by) for shift in shifts for by in shift)
     height, width = x.shape[:2]
-    moved = np.zeros_like(x)
-    to = np.ix_(*(np.arange(max(0, by), min(n, n + by)) for by, n in ((rows, height), (columns, width))))
-    start = np.ix_(*(np.arange(max(0, -by), min(n, n - by)) for by, n in ((rows, height), (columns, width))))
-    moved[to] = x[start]
-    return moved
+    padded = np.pad(x, ((reach, reach), (reach, reach), (0, 0)))
+    return np.stack(
+        [
+            padded[reach - rows : reach - rows + height, reach - columns : reach - columns + width]
+            for rows, columns in shifts
+        ]
+    )
 
 
 # ---- one unit

@@ -151,8 +151,9 @@ def named_map(
     wide, high = (size[0] - left - 4) / len(columns), (size[1] - top - 4) / len(rows)
     parts = [words_at(left + (c + 0.5) * wide, 15, name, "middle") for c, name in enumerate(columns)]
     parts += [words_at(left - 8, top + (r + 0.5) * high + 5, name, "end") for r, name in enumerate(rows)]
+    colors = CMAPS["signed"](0.5 + 0.5 * np.clip(values / reach, -1, 1), bytes=True)[..., :3]
     for (r, c), value in np.ndenumerate(values):
-        red, green, blue, _ = CMAPS["signed"](0.5 + 0.5 * np.clip(value / reach, -1, 1), bytes=True)
+        red, green, blue = colors[r, c].tolist()
         ink = "#fff" if 0.299 * red + 0.587 * green + 0.114 * blue < 128 else "#222"
         x, y = left + c * wide, top + r * high
         parts.append(
@@ -252,9 +253,9 @@ def words_at(x: float, y: float, words: str, anchor: str, color: str = "currentC
     return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" fill="{color}">{escape(words)}</text>'
 
 
-def picture(size: tuple[int, int], parts: Sequence[str]) -> str:
-    """Return the parts as one SVG of `size`; a `Drawing`'s label speaks for it."""
+def picture(size: tuple[int, int], parts: Sequence[str], font: int = 13) -> str:
+    """Return the parts as one SVG of `size`, text `font` pixels high; a `Drawing`'s label speaks for it."""
     return (
-        f'<svg viewBox="0 0 {size[0]} {size[1]}" font-size="13" font-family="system-ui, sans-serif" '
+        f'<svg viewBox="0 0 {size[0]} {size[1]}" font-size="{font}" font-family="system-ui, sans-serif" '
         f'aria-hidden="true">{"".join(parts)}</svg>'
     )
