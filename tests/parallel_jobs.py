@@ -7,6 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from cnnkit.kernels import parallel
+from cnnkit.kernels.parallel import region
 
 Job = Callable[[], tuple[np.ndarray, ...]]
 
@@ -18,6 +19,7 @@ def jobs(dtype: str = "float32") -> dict[str, Job]:
     w = rng.standard_normal((3, 2, 3, 70)).astype(dtype)
     small = rng.standard_normal((3, 3, 6, 70)).astype(dtype)
     few = rng.standard_normal((3, 2, 2, 3)).astype(dtype)
+    wide, depthwise = rng.standard_normal((2, 11, 9, 40)).astype(dtype), w[:, :, :1, :40]
     options = {"stride": (2, 1), "padding": ((1, 0), (2, 1)), "dilation": (1, 2), "groups": 2}
     y = parallel.conv2d(x, w, **options)
     overlapping = {"window": 3, "stride": 2, "padding": 1, "ceil_mode": True}
@@ -27,6 +29,8 @@ def jobs(dtype: str = "float32") -> dict[str, Job]:
         "im2col": lambda: (parallel.conv2d(x, w, **options, algorithm="im2col"),),
         "winograd": lambda: (parallel.conv2d(x, small, padding="same", algorithm="winograd"),),
         "few filters": lambda: (parallel.conv2d(x, few, groups=3),),
+        "depthwise": lambda: (parallel.conv2d(wide, depthwise, padding=1, groups=40),),
+        "depthwise gradients": lambda: parallel.conv2d_backward(wide[:, 2:, 1:], wide, depthwise, groups=40),
         "gradients": lambda: parallel.conv2d_backward(y, x, w, **options),
         "transposed": lambda: (parallel.conv2d_transpose(y, w, **options),),
         "max": lambda: (parallel.max_pool2d(x, **overlapping),),
@@ -43,6 +47,7 @@ def same(results: tuple[np.ndarray, ...], expected: tuple[np.ndarray, ...]) -> b
 
 def differing_under_load(threads: int, rounds: int) -> set[str]:
     """Run every job from several Python threads at once; name those that gave another result than alone."""
+    region.SMALL_WORK = 0  # so that small work is divided, too
     calls = jobs()
     expected = {name: call() for name, call in calls.items()}
     wrong: set[str] = set()
@@ -68,6 +73,7 @@ def differing_over_thread_counts(counts: list[int]) -> set[str]:
     """Run every job with several numbers of threads; name those whose bits differ."""
     import numba
 
+    region.SMALL_WORK = 0  # so that small work is divided, too
     wrong: set[str] = set()
     for dtype in ("float32", "float64"):
         calls = jobs(dtype)

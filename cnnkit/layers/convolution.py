@@ -9,7 +9,7 @@ from cnnkit import shapes
 from cnnkit.initializers import get_initializer, zeros
 from cnnkit.kernels import parallel as kernels
 from cnnkit.kernels.geometry import Padding, Padding1D, Pair, axis_paddings, conv_geometry
-from cnnkit.kernels.parallel.convolution import conv2d_weight_gradients
+from cnnkit.kernels.parallel.gradient import conv2d_weight_gradients
 from cnnkit.layers.base import ActivatedLayer, Array, Shape, window_field
 from cnnkit.shapes import ReceptiveField
 

@@ -64,9 +64,14 @@ def winograd_fits(problem: Problem) -> bool:
 
 PATHS = (
     Path(
+        "depthwise",
+        lambda p: p.channels == 1 and p.geometry.groups > 1,
+        "every filter reads one channel of several: neighbouring channels share a vector",
+    ),
+    Path(
         "columns",
         lambda p: p.filters < 4 and p.filters < p.lanes,
-        "depthwise and 1 to 3 filters: a vector of filters would be nearly empty, so columns share it",
+        "1 to 3 filters per group: a vector of filters would be nearly empty, so columns share it",
     ),
     Path(
         "winograd",

@@ -16,11 +16,11 @@ from cnnkit.kernels.arguments import (
     check_x_shape,
 )
 from cnnkit.kernels.parallel.choice import Problem, choose
-from cnnkit.kernels.parallel.columns import ColumnsPlan
+from cnnkit.kernels.parallel.columns import ColumnsPlan, DepthwisePlan
 from cnnkit.kernels.parallel.plans import DirectPlan, WinogradPlan
 from cnnkit.kernels.parallel.region import plain
 
-AnyPlan = DirectPlan | WinogradPlan | ColumnsPlan
+AnyPlan = DirectPlan | WinogradPlan | ColumnsPlan | DepthwisePlan
 
 
 def plan_convolution(
@@ -43,6 +43,8 @@ def plan_convolution(
     path = choose(algorithm, Problem(images, geometry, w.shape[2], filters, w.itemsize))
     if path == "winograd":
         return path, WinogradPlan(w, b, geometry, relu=relu, pooled=pooled)
+    if path == "depthwise":
+        return path, DepthwisePlan(w, b, geometry, relu=relu, pooled=pooled)
     if path == "columns":
         return path, ColumnsPlan(w, b, geometry, relu=relu, pooled=pooled)
     return path, DirectPlan(w, b, geometry, relu=relu, pooled=pooled, copy_all=path == "im2col")

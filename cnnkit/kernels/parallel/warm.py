@@ -5,7 +5,8 @@ import time
 import numpy as np
 
 from cnnkit.kernels.arguments import Array
-from cnnkit.kernels.parallel.convolution import conv2d, conv2d_backward, conv2d_transpose
+from cnnkit.kernels.parallel.convolution import conv2d
+from cnnkit.kernels.parallel.gradient import conv2d_backward, conv2d_transpose
 from cnnkit.kernels.parallel.pooling import avg_pool2d, avg_pool2d_backward, max_pool2d, max_pool2d_backward
 
 
@@ -31,6 +32,8 @@ def _call_every_kernel(x: Array) -> None:
     conv2d(x, np.zeros((3, 3, 1, 1), x.dtype), padding="same", algorithm="winograd")
     y = conv2d(x, filters)
     conv2d_backward(y, x, filters)
+    channels, kernels = np.zeros((1, 4, 4, 2), x.dtype), np.zeros((2, 2, 1, 2), x.dtype)
+    conv2d_backward(conv2d(channels, kernels, groups=2), channels, kernels, groups=2)
     conv2d_transpose(y, filters)
     pooled = max_pool2d(x)
     max_pool2d_backward(pooled, x)
