@@ -158,27 +158,24 @@ class Race:
 
     def _run(self) -> Iterator[Entry]:
         for entry in self.entries:
-            for seconds in self._fit(entry):
-                self.doing = f"{entry.rung.name}: {seconds:.2g} s for a piece of the layer"
-                yield entry
+            yield from self._fit(entry)
         for turn in range(TURNS):
+            self.doing = f"turn {turn + 1} of {TURNS}"
             for entry in self.entries:
-                if entry.reason:
-                    continue
-                self.doing = f"turn {turn + 1} of {TURNS}: {entry.rung.name}"
-                entry.turns.append(self._call(entry, entry.piece))
-                yield entry
+                if not entry.reason:
+                    entry.turns.append(self._call(entry, entry.piece))
+                    yield entry
 
-    def _fit(self, entry: Entry) -> Iterator[float]:
-        """Find the piece for `entry`, yielding the seconds of every call."""
+    def _fit(self, entry: Entry) -> Iterator[Entry]:
+        """Find the piece for `entry`, a call at a time."""
         for piece in self.problem.pieces():
             entry.piece = piece
             try:
                 seconds = self._call(entry, piece)
-                yield seconds
+                yield entry
                 if seconds * GROWTH > MOST_SECONDS:  # perhaps it only had to be compiled
                     seconds = self._call(entry, piece)
-                    yield seconds
+                    yield entry
             except CnnkitError as error:
                 entry.reason = str(error)
                 return

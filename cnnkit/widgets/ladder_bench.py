@@ -122,6 +122,8 @@ class LadderBench(ChapterWidget):
         assert self.race is not None
         if self.machine is None:
             self.machine = self._measured()
+            intensity = self.problem.work.intensity
+            self._show_roof(drawing.nearest_column(intensity, self.machine, self.placements))
             return _BREATH
         if not self.race.step():
             self._news = ""
@@ -224,7 +226,7 @@ class LadderBench(ChapterWidget):
     def _show_bars(self) -> None:
         entries = text.entries(self.race, self.problem, LADDER)
         roof = None if self.machine is None else self.machine.roof(self.problem.work.intensity)
-        self._bars.title = "The ladder: speed of every rung, and its share of the roof"
+        self._bars.title = "The ladder: speed and share of the roof; outlined bars are extrapolated"
         label = text.bars_label(entries, roof)
         # The sentence on the rung stands below, so that the chart need not say it too.
         at = (RUNGS.index(self.chosen), 0)

@@ -16,7 +16,7 @@ PLACES = 41
 _ROW, _TOP, _BOTTOM = 34, 40, 34
 _NAMES, _WIDTH, _RIGHT = 190, 640, 150  # pixels for the names, for all, for the numbers behind the bars
 _LEAST, _MOST = 1e-4, 1e4  # GFLOP/s that any machine's bars lie between
-_ROOF_SIZE, _ROOF_MARGINS = (430, 330), (62, 28, 12, 42)  # left, top, right, bottom
+_ROOF_SIZE, _ROOF_MARGINS = (430, 330), (62, 28, 22, 42)  # left, top, right, bottom
 
 
 def rung_bars(entries: Sequence[Entry], roof: float | None, *, label: str) -> Drawing:
@@ -84,7 +84,9 @@ def _bar(entry: Entry, top: float, limits: tuple[float, float], roof: float | No
     color = color_of("blue" if entry.share == 1 else "orange")
     filled = f'fill="{color}"' if entry.share == 1 else f'fill="none" stroke="{color}" stroke-width="2"'
     share = "" if roof is None else f", {_percent(100 * gflops / roof)}"
-    return name + f"<rect {shape} {filled}/>" + words_at(end + 7, middle, f"{gflops:.3g}{share}", "start")
+    # All numbers stand in one column, where neither bars nor the roof's line cross them.
+    numbers = words_at(_WIDTH - _RIGHT + 12, middle, f"{gflops:.3g}{share}", "start")
+    return name + f"<rect {shape} {filled}/>" + numbers
 
 
 def _percent(value: float) -> str:
