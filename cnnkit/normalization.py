@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from cnnkit.errors import OptionError, ShapeError
 from cnnkit.kernels.arguments import check_float, check_same_dtype
 
-__all__ = ["BatchNormCache", "batch_norm", "batch_norm_backward", "batch_norm_inference"]
+__all__ = ["BatchNormCache", "batch_norm", "batch_norm_backward", "batch_norm_inference", "group_norm"]
 
 Array = NDArray[Any]
 
@@ -90,6 +90,25 @@ def batch_norm_inference(
     values, scale, shift = _checked(x, gamma, beta, eps)
     centre, spread = _checked(x, mean, variance, eps)[1:]
     y: Array = scale * (values - centre) / np.sqrt(spread + values.dtype.type(eps)) + shift
+    return y
+
+
+def group_norm(x: Array, gamma: Array, beta: Array, groups: int, *, eps: float = 1e-5) -> Array:
+    """Return `x` normalised for every example over each of `groups` groups of channels and all positions.
+
+    ``groups=1`` is layer normalisation as ConvNets have it, ``groups=C`` instance normalisation; the batch
+    plays no part, so training and inference are the same. `x` is (N, ..., C), `gamma` and `beta` (C,).
+    Source: Wu & He, "Group Normalization" (2018), section 3. Raises ShapeError, DTypeError, or OptionError
+    when `groups` does not divide the channels.
+    """
+    values, scale, shift = _checked(x, gamma, beta, eps)
+    channels = values.shape[-1]
+    if not isinstance(groups, (int, np.integer)) or groups < 1 or channels % groups:
+        raise OptionError(f"groups is {groups!r}; expected a divisor of the {channels} channels")
+    split = values.reshape(len(values), -1, groups, channels // groups)
+    mean, variance = (f(split, axis=(1, 3), keepdims=True) for f in (np.mean, np.var))
+    x_hat = ((split - mean) / np.sqrt(variance + values.dtype.type(eps))).reshape(values.shape)
+    y: Array = scale * x_hat + shift
     return y
 
 

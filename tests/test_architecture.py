@@ -49,6 +49,7 @@ FLOORS = [  # from the ground up; a module may import its own floor and those be
         "pooling_experiments",
         "roofline",
         "train",
+        "training_experiments",
         "zoo",
     },
     {"figures"},

@@ -78,6 +78,14 @@ from cnnkit.figures.receptive_field import (
 from cnnkit.figures.roofline import draw_ladder_bench, draw_roofline, draw_rooflines
 from cnnkit.figures.show import show
 from cnnkit.figures.style import CMAPS, PALETTE, color_limits, png, use_style
+from cnnkit.figures.training import (
+    draw_learning_curves,
+    draw_norm_groups,
+    draw_race,
+    draw_runs,
+    draw_scan,
+    draw_valley,
+)
 from cnnkit.figures.widgets import draw_kernel_lab, draw_stepper, draw_view
 from cnnkit.figures.windows import (
     draw_channel_sums,
@@ -132,6 +140,7 @@ __all__ = [
     "draw_ladder_bench",
     "draw_landscape",
     "draw_layer_bills",
+    "draw_learning_curves",
     "draw_losses",
     "draw_matrices",
     "draw_matrix",
@@ -139,13 +148,17 @@ __all__ = [
     "draw_mixing",
     "draw_named_map",
     "draw_network_maps",
+    "draw_norm_groups",
     "draw_outer_product",
     "draw_padded",
     "draw_pooling_bench",
     "draw_profiles",
+    "draw_race",
     "draw_regions",
     "draw_roofline",
     "draw_rooflines",
+    "draw_runs",
+    "draw_scan",
     "draw_scores",
     "draw_shares",
     "draw_shift_curves",
@@ -165,6 +178,7 @@ __all__ = [
     "draw_towers",
     "draw_trade",
     "draw_training_playground",
+    "draw_valley",
     "draw_variances",
     "draw_view",
     "draw_waiting",
