@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from cnnkit.errors import CnnkitError, DTypeError, ShapeError
 from cnnkit.widgets.controls import Controls
+from cnnkit.widgets.front_end import TURN
 
 
 class ChapterWidget(ipywidgets.VBox):  # type: ignore[misc]
@@ -59,22 +60,24 @@ class ChapterWidget(ipywidgets.VBox):  # type: ignore[misc]
     @contextmanager
     def changing(self) -> Iterator[None]:
         """Set several state traits inside, compute once at the end."""
-        if self._quiet:
-            yield
-            return
-        self._quiet = True
-        try:
-            yield
-        finally:
-            self._quiet = False
-        self._refresh()
+        with TURN:
+            if self._quiet:
+                yield
+                return
+            self._quiet = True
+            try:
+                yield
+            finally:
+                self._quiet = False
+            self._refresh()
 
     def _state_names(self) -> tuple[str, ...]:
         return tuple(self.trait_names(state=True))
 
     def _state_changed(self, change: Any) -> None:
-        if not self._quiet:
-            self._refresh()
+        with TURN:
+            if not self._quiet:
+                self._refresh()
 
     def _refresh(self) -> None:
         """Compute; when the state is refused, go back to the last good one and raise."""

@@ -3,9 +3,9 @@
 from pathlib import Path
 from typing import Any
 
-import anywidget
 import traitlets
 
+from cnnkit.widgets.front_end import FrontEnd
 from cnnkit.widgets.svg_plot import Drawing
 
 HERE = Path(__file__).parent
@@ -14,7 +14,7 @@ EMPTY = Drawing(
 )
 
 
-class Chart(anywidget.AnyWidget):
+class Chart(FrontEnd):
     """Show a `Drawing` and let the learner move a cursor over its places.
 
     A press, a drag and the arrow keys move `cursor` in the browser without a round trip; Python hears of it

@@ -4,18 +4,18 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-import anywidget
 import traitlets
 
 from cnnkit.errors import CnnkitError, OptionError
 from cnnkit.widgets.control_kinds import Control, File
+from cnnkit.widgets.front_end import FrontEnd
 
 HERE = Path(__file__).parent
 ChangeHandler = Callable[[str, Any], None]
 FileHandler = Callable[[str, bytes], None]
 
 
-class Controls(anywidget.AnyWidget):
+class Controls(FrontEnd):
     """Show native inputs, each with its label, and keep their values in one dict.
 
     The browser has one message in flight: what the learner moves meanwhile is merged, and only the latest

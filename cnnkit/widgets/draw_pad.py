@@ -3,20 +3,20 @@
 from pathlib import Path
 from typing import Any
 
-import anywidget
 import numpy as np
 import traitlets
 from numpy.typing import ArrayLike, NDArray
 
 from cnnkit.errors import DTypeError, ShapeError
 from cnnkit.shapes import pair
+from cnnkit.widgets.front_end import FrontEnd
 
 HERE = Path(__file__).parent
 SIZE = 128
 """Cells a side by default: fine enough for a smooth stroke, 16 KB a message."""
 
 
-class DrawPad(anywidget.AnyWidget):
+class DrawPad(FrontEnd):
     """A sheet of cells that the learner covers with ink.
 
     Strokes appear in the browser at once. The whole sheet follows as bytes, one message in flight at a time:

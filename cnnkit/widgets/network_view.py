@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import anywidget
 import numpy as np
 import traitlets
 from numpy.typing import NDArray
 
 from cnnkit.errors import OptionError, ShapeError
 from cnnkit.shapes import ReceptiveField
+from cnnkit.widgets.front_end import FrontEnd
 
 HERE = Path(__file__).parent
 
@@ -63,7 +63,7 @@ class MapLayer:
         }
 
 
-class NetworkView(anywidget.AnyWidget):
+class NetworkView(FrontEnd):
     """Show what every layer of a network returns for one input, layer below layer.
 
     The browser holds all numbers: the cursor, the window that its unit reads and the field that it sees move

@@ -5,14 +5,16 @@ from collections.abc import Callable
 from typing import ClassVar, Optional
 
 from cnnkit.errors import OptionError
+from cnnkit.widgets.front_end import TURN
 
 
 class Pacer:
-    """Call a function again and again on the kernel's own event loop, never beside a running cell.
+    """Call a function again and again on the event loop that heard the learner's wish, and not for long.
 
-    There is no second thread, so nothing runs at the same time as the learner's code or another kernel of
-    cnnkit: while a cell runs the work waits, and a cell waits for one call at most. What is pending dies
-    with the loop. Only one pacer of a process works at a time; starting one stops the other.
+    It starts no thread and leaves nothing behind: what is pending dies with the loop. On the kernel's main
+    loop the work waits while a cell runs, and a cell waits for one call at most; where JupyterLab gives the
+    widgets a thread of their own, it goes on beside the cells. Each call has its `TURN`. Only one pacer of a
+    process works at a time; starting one stops the other.
     """
 
     _active: ClassVar[Optional["Pacer"]] = None
@@ -24,11 +26,12 @@ class Pacer:
         """
         self._work, self._stopped = work, stopped
         self._next: asyncio.TimerHandle | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     @property
     def running(self) -> bool:
-        """Whether another call is due."""
-        return self._next is not None
+        """Whether another call is due; none is on a loop that has ended, with its page or its kernel."""
+        return self._next is not None and self._loop is not None and self._loop.is_running()
 
     def start(self) -> None:
         """Begin at once, unless it is running already; raises OptionError where no event loop runs."""
@@ -40,28 +43,33 @@ class Pacer:
             raise OptionError(
                 "working in the background needs a notebook, whose kernel has an event loop"
             ) from None
-        if Pacer._active is not None:
-            Pacer._active.stop()
-        Pacer._active = self
-        self._next = loop.call_later(0, self._turn)
+        with TURN:
+            if Pacer._active is not None:
+                Pacer._active.stop()
+            Pacer._active, self._loop = self, loop
+            self._next = loop.call_later(0, self._turn)
 
     def stop(self, error: Exception | None = None) -> None:
         """Call no more, and tell so; nothing happens when it is not running."""
-        if self._next is None:
-            return
-        self._next.cancel()
-        self._next = None
-        if Pacer._active is self:
-            Pacer._active = None
-        self._stopped(error)
+        with TURN:
+            if self._next is None:
+                return
+            self._next.cancel()
+            self._next = None
+            if Pacer._active is self:
+                Pacer._active = None
+            self._stopped(error)
 
     def _turn(self) -> None:
-        try:
-            pause = self._work()
-        except Exception as error:
-            self.stop(error)
-            return
-        if pause is None:
-            self.stop()
-        elif self.running:  # the work may have stopped it
-            self._next = asyncio.get_running_loop().call_later(pause, self._turn)
+        with TURN:
+            if self._next is None:  # stopped while it waited for its turn
+                return
+            try:
+                pause = self._work()
+            except Exception as error:
+                self.stop(error)
+                return
+            if pause is None:
+                self.stop()
+            elif self._next is not None:  # the work may have stopped it
+                self._next = asyncio.get_running_loop().call_later(pause, self._turn)

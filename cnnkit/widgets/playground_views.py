@@ -82,7 +82,7 @@ class Curves:
             mark=mark,
             limits=(low, high),
             xlabel="step",
-            label=f"{self._kind} over {self.steps[-1]} steps. {self.spoken(len(self.steps) - 1)}",
+            label=f"{self._kind} over {self.steps[-1]} steps. {self.spoken(mark)}",
             colors=("blue", "orange", "gray"),
             size=_SIZE,
             written=number if self._kind == LOSS else _percent,

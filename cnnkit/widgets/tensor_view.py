@@ -4,13 +4,13 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-import anywidget
 import ipywidgets
 import numpy as np
 import traitlets
 from numpy.typing import ArrayLike, NDArray
 
 from cnnkit.errors import DTypeError, OptionError, ShapeError
+from cnnkit.widgets.front_end import FrontEnd
 
 HERE = Path(__file__).parent
 MAX_STAGE, MAX_CELL, INDEX_ROOM = 320, 44, 22  # CSS pixels
@@ -18,7 +18,7 @@ MAX_FLOAT_CELLS = 4096
 """Larger pictures travel as one byte a cell: nobody reads their numbers off the picture."""
 
 
-class TensorView(anywidget.AnyWidget):
+class TensorView(FrontEnd):
     """Show an array ``(H, W)``, or a colour picture ``(H, W, 3)`` in [0, 1], as cells that a cursor visits.
 
     Numbers stand in the cells when they fit. The pointer and the arrow keys move `cursor` in the browser,

@@ -81,7 +81,7 @@ class TrainingPlayground(ChapterWidget):
 
     def run(self) -> None:
         """Train in the background, at most AT_MOST steps; raises OptionError where there is no notebook."""
-        if self.running:
+        if self._pacer.running:
             return
         self._check_goes_on()
         self._pacer.start()
