@@ -1,5 +1,8 @@
 """Networks that part and merge: names, counts, results inside, receptive fields, whole-network gradients."""
 
+import copy
+import pickle
+
 import numpy as np
 import pytest
 
@@ -302,6 +305,18 @@ def test_counting_draws_no_weights_and_looking_draws_all_in_order(monkeypatch):
             np.testing.assert_array_equal(leaf.params[name], array)
     for name, array in early.params.items():
         np.testing.assert_array_equal(late.params[name], array)
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda made: pickle.loads(pickle.dumps(made))])
+@pytest.mark.parametrize("drawn", [False, True])
+def test_a_copy_has_the_same_weights_of_its_own(copied, drawn):
+    original = small()
+    if drawn:
+        original.params["dense/w"][:] = 1
+    other = copied(original)
+    for name, array in original.params.items():
+        np.testing.assert_array_equal(other.params[name], array)
+        assert not np.shares_memory(other.params[name], array)
 
 
 def test_a_generator_is_used_at_once_because_it_serves_others_too():

@@ -12,7 +12,7 @@ from cnnkit.widgets import playground_views as views
 from cnnkit.widgets.boxes import flexible, wrapping
 from cnnkit.widgets.chapter import ChapterWidget
 from cnnkit.widgets.chart import Chart
-from cnnkit.widgets.control_kinds import Button, Checkbox, Control, Range, Readout, Select
+from cnnkit.widgets.control_kinds import Button, Checkbox, Control, Number, Range, Readout, Select
 from cnnkit.widgets.controls import Controls
 from cnnkit.widgets.network_view import NetworkView
 from cnnkit.widgets.pacing import Pacer
@@ -68,8 +68,13 @@ class TrainingPlayground(ChapterWidget):
     def __init__(self, steps: int = START, **state: Any) -> None:
         super().__init__(**state)
         self.before: list[Measurement] = []
-        self._news = "A new network."
+        self._news = (
+            "It has learnt a little already; Start again begins with new weights."
+            if steps
+            else "A new network."
+        )
         self._until = 0
+        self._told = -_SPOKEN_EVERY  # the step of the last sentence
         self._pacer = Pacer(self._frame, self._stopped)
         self.trained = TrainingRun(Settings.of(self), self.learning_rate)
         self._marks: dict[str, int | None] = {views.LOSS: None, views.ACCURACY: None}
@@ -86,7 +91,7 @@ class TrainingPlayground(ChapterWidget):
         self._check_goes_on()
         self._pacer.start()
         self._until = self.trained.steps + AT_MOST
-        self.running, self._news = True, "Training."
+        self.running, self._news, self._told = True, "Training.", -_SPOKEN_EVERY
         self._refresh()
 
     def pause(self) -> None:
@@ -149,7 +154,7 @@ class TrainingPlayground(ChapterWidget):
             self.before = self.trained.measured
         self.trained = TrainingRun(Settings.of(self), self.learning_rate)
         self._until = AT_MOST
-        self._news = news
+        self._news, self._told = news, -_SPOKEN_EVERY
         self._marks = dict.fromkeys(self._marks)
 
     # ---- computing
@@ -159,9 +164,9 @@ class TrainingPlayground(ChapterWidget):
         if self.trained.settings != Settings.of(self):
             self._renew("Other settings, a new network.")
         self.trained.set_learning_rate(self.learning_rate)
-        spoken = not self.running or self.trained.steps % _SPOKEN_EVERY == 0
-        if spoken or self._news not in self.summary:
+        if not self.running or not 0 <= self.trained.steps - self._told < _SPOKEN_EVERY:
             self.summary = f"{self._news} {views.summary(self.trained)}"
+            self._told = self.trained.steps
         self._show()
 
     # ---- showing
@@ -284,4 +289,5 @@ def _setting_controls() -> list[Control]:
         Select("dropout", "Dropout", named(DROPOUTS)),
         Select("weight_decay", "Weight decay", named(DECAYS)),
         Checkbox("batch_norm", "Batch normalisation"),
+        Number("seed", "Seed", 0, minimum=0, maximum=9999),
     ]
