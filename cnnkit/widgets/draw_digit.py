@@ -132,7 +132,7 @@ class DrawDigit(ChapterWidget):
         value = float(self.maps[layer][tuple(place)])
         if layer == 0:
             self._sums: Arithmetic | None = None
-            self.equation = f"A pixel of the input: {value:.4g}, in sixteenths {round(16 * value)}."
+            self.equation = f"A pixel of the input: {value:.4g}, for {round(16 * value)} of 16 cells of ink."
             self.field = "A pixel sees itself."
             return
         stage = self.stages[layer - 1]
@@ -181,7 +181,7 @@ class DrawDigit(ChapterWidget):
             [
                 Readout("prediction", "The network's answer", wide=True),
                 Readout("effect", "Changed", wide=True),
-                Readout("movement", "Equivariance", wide=True, lines=2),
+                Readout("movement", "Equivariance", wide=True, lines=3),
             ],
             label="Answer",
         )
