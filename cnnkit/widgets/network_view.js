@@ -77,7 +77,8 @@ class View {
     this.canvas = element("canvas", {
       role: "img", tabindex: "0", "data-lm-suppress-shortcuts": "true", "aria-describedby": id,
     });
-    const hint = element("span", { class: "cnnkit-hint", id }, this.hint());
+    const free = model.get("fixed").length < model.get("_layers").length;
+    const hint = element("span", { class: "cnnkit-hint", id }, `${HINT}${free ? SWITCH_HINT : ""}.`);
     this.stage = element("div", { class: "cnnkit-network-stage", role: "application" }, this.canvas, hint);
     this.output = element("output", { "aria-live": "polite" });
     this.figure = element("figure", { class: "cnnkit-network" });
@@ -115,11 +116,6 @@ class View {
     this.life.abort();
     this.resizes.disconnect();
     this.themes.disconnect();
-  }
-
-  hint() {
-    const free = this.model.get("fixed").length < this.model.get("_layers").length;
-    return `${HINT}${free ? SWITCH_HINT : ""}.`;
   }
 
   name() {
