@@ -14,10 +14,30 @@ from typing import Any
 import numpy as np
 from numba import prange
 
-from cnnkit.kernels.parallel.microkernel import POSITIONS, finish, multiply_block
-from cnnkit.kernels.parallel.region import parallel
+from cnnkit.kernels.parallel.microkernel import PANEL, POSITIONS, finish, multiply_block
+from cnnkit.kernels.parallel.region import parallel, serial
 from cnnkit.kernels.parallel.simd import VECTOR_BYTES
 from cnnkit.kernels.parallel.windows import locate, share
+
+
+@serial
+def multiply_panel(
+    x: Any, patches: Any, tile: Any, count: int, runs: Any, taps: int, w: Any, tap: int, vectors: int, z: Any
+) -> None:
+    """Write the sums of `count` positions and some vectors of filters to `z`, PANEL vectors a position.
+
+    `tile` is (bases, copied): where the windows begin, and for each six whether in `patches` or in `x`.
+    """
+    lanes = VECTOR_BYTES // x.itemsize
+    bases, copied = tile
+    for v in range(vectors):
+        for p in range(0, count, POSITIONS):
+            at = (p * PANEL + v) * lanes
+            if copied[p // POSITIONS]:
+                multiply_block(patches, bases, p, runs[:1], taps, w, tap, z, at, PANEL * lanes)
+            else:
+                multiply_block(x, bases, p, runs, taps // len(runs), w, tap, z, at, PANEL * lanes)
+        tap += taps * lanes
 
 
 @parallel
@@ -46,37 +66,34 @@ def convolve(
     """
     lanes = VECTOR_BYTES // x.itemsize
     channels, filters = sizes[3] // groups, sizes[6] // groups
-    blocks = (filters + lanes - 1) // lanes
-    taps = window[0] * window[1] * channels
-    length = taps // len(runs)
-    relu, pooled = options[1], options[2]
-    modes = (options[0], pooled)
-    rows, columns = (sizes[4], sizes[5]) if pooled == 1 else (sizes[4] // 2 * 2, sizes[5] // 2 * 2)
-    positions = sizes[0] * rows * columns
-    unit = POSITIONS * (1 if pooled == 1 else 2)
+    blocks, taps = (filters + lanes - 1) // lanes, window[0] * window[1] * channels
+    pooled = options[2]
+    side = 1 if pooled == 1 else 2
+    positions = sizes[0] * (sizes[4] // side) * (sizes[5] // side) * pooled
+    unit = POSITIONS * side
     for worker in prange(grid[0] * grid[1]):
         row, column = np.int64(worker) // grid[1], np.int64(worker) % grid[1]
         first_unit, last_unit = share((positions + unit - 1) // unit, grid[0], row)
         first_block, last_block = share(groups * blocks, grid[1], column)
-        z, patches = scratch[worker, : tile * lanes], scratch[worker, tile * lanes :]
+        z, patches = (scratch[worker, : tile * PANEL * lanes], scratch[worker, tile * PANEL * lanes :])
         bases, copied = np.empty(tile, np.int64), np.empty(tile // POSITIONS, np.bool_)
         places, targets = np.empty(tile, np.int64), np.empty(tile, np.int64)
-        order = np.arange(tile) * lanes
+        order = np.empty(tile, np.int64)
+        for p in range(tile):
+            order[p] = p * PANEL * lanes
         for first in range(first_unit * unit, last_unit * unit, tile):
             count = min(first + tile, last_unit * unit, positions) - first
             for index in range(count // pooled):
                 targets[index] = (first // pooled + index) * sizes[6]
-            for block in range(first_block, last_block):
-                group, channel = block // blocks, block % blocks * lanes
-                if block == first_block or channel == 0:
-                    own = (group * channels, channels)
-                    locate(x, first, count, sizes, window, own, modes, (bases, copied, places), patches)
-                tap = block * taps * lanes
-                for p in range(0, count, POSITIONS):
-                    if copied[p // POSITIONS]:
-                        multiply_block(patches, bases, p, runs[:1], taps, w, tap, z, p * lanes, lanes)
-                    else:
-                        multiply_block(x, bases, p, runs, length, w, tap, z, p * lanes, lanes)
-                owned = (group * filters + channel, filters - channel, block * lanes)
-                goals = targets[: count // pooled]
-                finish(z, order[:count], places, goals, bias, shortcut, relu, y, owned)
+            goals, rows = targets[: count // pooled], order[:count]
+            for group in range(first_block // blocks, (last_block + blocks - 1) // blocks):
+                own = (group * channels, channels)
+                found = (bases, copied, places)
+                locate(x, first, count, sizes, window, own, (options[0], pooled), found, patches)
+                stop = min(last_block, (group + 1) * blocks)
+                for block in range(max(first_block, group * blocks), stop, PANEL):
+                    vectors, tap = min(PANEL, stop - block), block * taps * lanes
+                    multiply_panel(x, patches, (bases, copied), count, runs, taps, w, tap, vectors, z)
+                    channel = (block - group * blocks) * lanes
+                    mine = (group * filters + channel, filters - channel, block * lanes)
+                    finish(z, rows, vectors, places, goals, bias, shortcut, options[1], y, mine)

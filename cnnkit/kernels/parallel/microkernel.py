@@ -8,7 +8,7 @@ once and used six times (Goto & van de Geijn 2008, "Anatomy of High-Performance 
 
 from typing import Any
 
-from cnnkit.kernels.parallel.region import serial
+from cnnkit.kernels.parallel.region import inlined, serial
 from cnnkit.kernels.parallel.simd import (
     VECTOR_BYTES,
     filled,
@@ -22,9 +22,10 @@ from cnnkit.kernels.parallel.simd import (
 )
 
 POSITIONS = 6  # output positions that one call of `multiply_block` serves
+PANEL = 8  # vectors of filters that are stored together, so that the stores run along the rows of the result
 
 
-@serial
+@inlined
 def multiply_block(
     x: Any, bases: Any, first: int, runs: Any, length: int, w: Any, tap: int, z: Any, target: int, step: int
 ) -> None:
@@ -58,28 +59,40 @@ def multiply_block(
 
 @serial
 def finish(
-    z: Any, order: Any, places: Any, targets: Any, bias: Any, shortcut: Any, relu: Any, y: Any, own: Any
+    z: Any,
+    order: Any,
+    vectors: int,
+    places: Any,
+    targets: Any,
+    bias: Any,
+    shortcut: Any,
+    relu: Any,
+    y: Any,
+    own: Any,
 ) -> None:
-    """Turn sums of one vector of filters into results: bias, shortcut, ReLU, maximum over a window, store.
+    """Turn sums into results: bias, shortcut, ReLU, maximum over a pooling window, store.
 
-    ``targets[t]`` says where in `y` result t goes, -1 for nowhere. It is the maximum of as many neighbouring
-    sums as there are for each target: sum p stands at ``z[order[p]]``, and at ``places[p]`` in an unpooled
-    result. `own` is (first filter, number of filters from it on, index of the bias). An empty `shortcut` is
-    none.
+    The sums of position p are `vectors` vectors from ``z[order[p]]`` on. ``targets[t]`` says where in `y`
+    result t goes, -1 for nowhere; it is the maximum over as many neighbouring positions as there are for each
+    target. ``places[p]`` is where p stands in an unpooled result. `own` is (first filter, number of filters
+    from it on, where their biases begin). An empty `shortcut` is none.
     """
-    channel, width, at = own
+    first, width, at = own
+    lanes = VECTOR_BYTES // z.itemsize
     window = len(order) // len(targets)
     zero = filled(z.dtype.type(0))
-    b = load(bias, at)
+    added = len(shortcut) > 0
     for index in range(len(targets)):
-        if targets[index] < 0:
+        target = targets[index] + first
+        if target < first:
             continue
-        best = zero
-        for p in range(index * window, (index + 1) * window):
-            value = load(z, order[p]) + b
-            if len(shortcut) > 0:
-                value = value + load_first(shortcut, places[p] + channel, width, zero)
-            best = value if p == index * window else larger(best, value)
-        if relu:
-            best = larger(best, zero)
-        store_first(y, targets[index] + channel, best, width)
+        for c in range(0, vectors * lanes, lanes):
+            best = zero
+            for p in range(index * window, (index + 1) * window):
+                value = load(z, order[p] + c) + load(bias, at + c)
+                if added:
+                    value = value + load_first(shortcut, places[p] + first + c, width - c, zero)
+                best = value if p == index * window else larger(best, value)
+            if relu:
+                best = larger(best, zero)
+            store_first(y, target + c, best, width - c)

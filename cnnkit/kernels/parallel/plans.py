@@ -11,7 +11,7 @@ import numpy as np
 
 from cnnkit.kernels.arguments import Array, Geometry
 from cnnkit.kernels.parallel.direct import convolve
-from cnnkit.kernels.parallel.microkernel import POSITIONS
+from cnnkit.kernels.parallel.microkernel import PANEL, POSITIONS
 from cnnkit.kernels.parallel.region import plain
 from cnnkit.kernels.parallel.simd import VECTOR_BYTES
 from cnnkit.kernels.parallel.winograd import POINTS, STEP, convolve_winograd, transform_weights
@@ -36,11 +36,14 @@ def pack(matrices: Array) -> Array:
     lanes = VECTOR_BYTES // matrices.itemsize
     blocks = -(-width // lanes)
     packed = aligned(groups * blocks * height * lanes, matrices.dtype)
-    ordered = packed.reshape(groups, blocks, height, lanes).swapaxes(1, 2)
-    for block in range(blocks):
-        part = matrices[:, :, block * lanes : (block + 1) * lanes]
-        ordered[:, :, block, : part.shape[2]] = part
-        ordered[:, :, block, part.shape[2] :] = 0
+    # Moved vector by vector, each one opaque item of 64 bytes, which NumPy copies much faster than numbers.
+    full = width // lanes
+    whole = np.ascontiguousarray(matrices[:, :, : full * lanes]).view(f"V{VECTOR_BYTES}")
+    packed.view(f"V{VECTOR_BYTES}").reshape(groups, blocks, height)[:, :full] = whole.swapaxes(1, 2)
+    if full < blocks:
+        last = packed.reshape(groups, blocks, height, lanes)[:, full]
+        last[...] = 0
+        last[:, :, : width - full * lanes] = matrices[:, :, full * lanes :]
     return packed
 
 
@@ -64,7 +67,6 @@ class Plan:
 
     Attributes:
         geometry: the convolution's geometry.
-        w: the weights, packed.
         bias: the biases, packed.
         pooled: 4 for a fused 2x2 max pooling, else 1.
         relu: whether negative results become 0.
@@ -74,11 +76,10 @@ class Plan:
         rows, columns, channels, filters = w.shape
         groups = geometry.groups
         self.geometry, self.relu, self.pooled = geometry, relu, pooled
-        self.channels, self.filters, self.taps = channels, filters, rows * columns * channels
+        self.channels, self.filters, self.taps = (channels, filters, rows * columns * channels)
         self.lanes = VECTOR_BYTES // w.itemsize
         self.blocks = -(-(filters // groups) // self.lanes)
         biases = np.zeros(filters, w.dtype) if b is None else b
-        self.w = pack(w.reshape(self.taps, groups, filters // groups).swapaxes(0, 1))
         self.bias = pack(biases.reshape(groups, 1, filters // groups))
         corner = (geometry.padding[0][0], geometry.padding[1][0])
         self.window = (*geometry.kernel_size, *geometry.stride, *geometry.dilation, *corner)
@@ -109,6 +110,8 @@ class DirectPlan(Plan):
         self, w: Array, b: Array | None, geometry: Geometry, *, relu: bool, pooled: int, copy_all: bool
     ) -> None:
         super().__init__(w, b, geometry, relu=relu, pooled=pooled)
+        groups = geometry.groups
+        self.w = pack(w.reshape(self.taps, groups, self.filters // groups).swapaxes(0, 1))
         self.copy_all = copy_all
         self.runs = _runs(geometry, self.channels)
         unit = POSITIONS * (1 if pooled == 1 else 2)
@@ -123,8 +126,7 @@ class DirectPlan(Plan):
         blocks = self.blocks * self.geometry.groups
         workers = numba.get_num_threads()
         grid = share_out(workers, -(-positions // unit), blocks, x.nbytes, self.w.nbytes)
-        scratch = self.scratch(workers, self.tile * (self.lanes + self.taps))
-        options = (int(self.copy_all), int(self.relu), self.pooled)
+        scratch = self.scratch(workers, self.tile * (PANEL * self.lanes + self.taps))
         convolve(
             x.reshape(-1),
             self.w,
@@ -138,7 +140,8 @@ class DirectPlan(Plan):
             self.geometry.groups,
             grid,
             self.tile,
-            options,
+            (int(self.copy_all), int(self.relu), self.pooled),
+            work=positions * self.filters * self.taps,
         )
 
 
@@ -148,10 +151,11 @@ class WinogradPlan(Plan):
     def __init__(self, w: Array, b: Array | None, geometry: Geometry, *, relu: bool, pooled: int) -> None:
         lanes = VECTOR_BYTES // w.itemsize
         self.missing = max(0, lanes - w.shape[2])  # the changes of basis read whole vectors of channels
-        w = np.pad(w, ((0, 0), (0, 0), (0, self.missing), (0, 0)))
+        w = plain(np.pad(w, ((0, 0), (0, 0), (0, self.missing), (0, 0))))
         super().__init__(w, b, geometry, relu=relu, pooled=pooled)
         self.u = aligned(POINTS * self.blocks * self.channels * lanes, w.dtype)
-        transform_weights(plain(w).reshape(-1), self.u, self.filters, self.blocks)
+        self.w = w.reshape(-1)
+        transform_weights(self.w, self.u, self.filters, self.blocks)
 
     def run(self, x: Array, y: Array, shortcut: Array) -> None:
         """Write the convolution of `x` (N, H, W, C) to `y`; both plain, `shortcut` plain or empty."""
@@ -165,8 +169,8 @@ class WinogradPlan(Plan):
         most = min(max(24, 3 * self.channels // 16), 96)
         chunk = min(most // POSITIONS, -(-tiles // (POSITIONS * grid[0]))) * POSITIONS
         line = -(-self.blocks // grid[1]) * self.lanes
-        numbers = POINTS * (chunk * (self.channels + line) + 2 * self.lanes + self.channels)
-        scratch = self.scratch(workers, numbers + (POINTS + CELLS) * self.lanes)
+        numbers = POINTS * (chunk * (self.channels + line) + 3 * self.lanes + self.channels)
+        scratch = self.scratch(workers, numbers + CELLS * PANEL * self.lanes)
         convolve_winograd(
             x.reshape(-1),
             self.w,
@@ -180,6 +184,7 @@ class WinogradPlan(Plan):
             grid,
             chunk,
             (int(self.relu), self.pooled),
+            work=tiles * POINTS * self.filters * self.channels,
         )
 
 
@@ -187,7 +192,7 @@ def _runs(geometry: Geometry, channels: int) -> Array:
     """Return where the contiguous runs of a window begin, counted from its first number."""
     rows, columns = geometry.kernel_size
     pixel = channels * geometry.groups
-    below, beside = geometry.dilation[0] * geometry.input_size[1] * pixel, geometry.dilation[1] * pixel
+    below, beside = (geometry.dilation[0] * geometry.input_size[1] * pixel, geometry.dilation[1] * pixel)
     starts = np.arange(rows)[:, None] * below + np.arange(columns) * beside
     together = geometry.groups == 1 and geometry.dilation[1] == 1
     return (starts[:, 0] if together else starts.reshape(-1)).astype(np.int64)

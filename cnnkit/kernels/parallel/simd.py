@@ -15,7 +15,13 @@ from typing import Any
 
 from llvmlite import ir
 from numba import types
-from numba.extending import intrinsic, models, overload, register_jitable, register_model
+from numba.extending import (
+    intrinsic,
+    models,
+    overload,
+    register_jitable,
+    register_model,
+)
 
 VECTOR_BYTES = 64
 
@@ -38,7 +44,10 @@ class VectorType(types.Type):
     @property
     def llvm(self) -> Any:
         """The type as LLVM writes it, ``<16 x float>`` or ``<8 x double>``."""
-        return ir.VectorType(ir.FloatType() if self.element == types.float32 else ir.DoubleType(), self.lanes)
+        return ir.VectorType(
+            ir.FloatType() if self.element == types.float32 else ir.DoubleType(),
+            self.lanes,
+        )
 
 
 @register_model(VectorType)
@@ -55,7 +64,7 @@ def instruction(function: Callable[..., Any]) -> Callable[..., Any]:
 
 def compound(function: Callable[..., Any]) -> Callable[..., Any]:
     """Let compiled code call `function`, itself written in instructions."""
-    compiled: Callable[..., Any] = register_jitable(function)
+    compiled: Callable[..., Any] = register_jitable(forceinline=True)(function)
     return compiled
 
 

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from cnnkit.kernels.parallel.microkernel import POSITIONS
-from cnnkit.kernels.parallel.region import serial
+from cnnkit.kernels.parallel.region import inlined, serial
 from cnnkit.kernels.parallel.simd import VECTOR_BYTES, load, store
 
 
@@ -26,7 +26,7 @@ def position(index: int, size: Any, pooled: int) -> Any:
     return cell // (columns // 2 * (rows // 2)), 2 * i + corner // 2, 2 * j + corner % 2
 
 
-@serial
+@inlined
 def next_position(image: int, i: int, j: int, size: Any, pooled: int) -> Any:
     """Return the position after (image, i, j), in the order of `position` but without its divisions."""
     rows, columns = size
@@ -42,24 +42,6 @@ def next_position(image: int, i: int, j: int, size: Any, pooled: int) -> Any:
 
 
 @serial
-def copy(source: Any, start: int, count: int, target: Any, at: int) -> None:
-    """Copy `count` numbers, whole vectors first."""
-    lanes = VECTOR_BYTES // source.itemsize
-    whole = count - count % lanes
-    for k in range(0, whole, lanes):
-        store(target, at + k, load(source, start + k))
-    for k in range(whole, count):
-        target[at + k] = source[start + k]
-
-
-@serial
-def clear(target: Any, at: int, count: int) -> None:
-    """Write `count` zeros."""
-    for k in range(at, at + count):
-        target[k] = 0
-
-
-@serial
 def copy_window(
     x: Any, base: int, corner: Any, sizes: Any, window: Any, own: int, patch: Any, at: int
 ) -> None:
@@ -68,26 +50,26 @@ def copy_window(
     `corner` is the window's (top, left) on the image, `own` the number of channels that it reads.
     """
     height, width, channels = sizes[1:4]
-    dense = window[5] == 1 and own == channels  # neighbouring taps are neighbours in memory
-    step, taps = (own * window[1], 1) if dense else (own, window[1])
-    first, stop = max(0, -corner[1]), min(window[1], width - corner[1])
+    lanes = VECTOR_BYTES // x.itemsize
+    patch[at : at + window[0] * window[1] * own] = 0
+    first, stop, step = 0, window[1], 1
+    if window[5] == 1 and own == channels:  # neighbouring taps are neighbours in memory: copied together
+        first, stop = max(0, -corner[1]), min(window[1], width - corner[1])
+        step = max(1, stop - first)
     for m in range(window[0]):
         row = m * window[4]
-        start = base + row * width * channels
-        above_or_below = not 0 <= corner[0] + row < height
-        if dense and not above_or_below and first < stop:
-            clear(patch, at, first * own)
-            copy(x, start + first * own, (stop - first) * own, patch, at + first * own)
-            clear(patch, at + stop * own, (window[1] - stop) * own)
-            at += step
+        if not 0 <= corner[0] + row < height:
             continue
-        for n in range(taps):
+        for n in range(first, stop, step):
             column = n * window[5]
-            if above_or_below or dense or not 0 <= corner[1] + column < width:
-                clear(patch, at, step)
-            else:
-                copy(x, start + column * channels, own, patch, at)
-            at += step
+            if not 0 <= corner[1] + column < width:
+                continue
+            source, target = base + (row * width + column) * channels, at + (m * window[1] + n) * own
+            whole = step * own // lanes * lanes
+            for k in range(0, whole, lanes):
+                store(patch, target + k, load(x, source + k))
+            for k in range(whole, step * own):
+                patch[target + k] = x[source + k]
 
 
 @serial
@@ -105,15 +87,16 @@ def locate(
     bases, copied, places = tile
     size = (sizes[4], sizes[5]) if pooled == 1 else (sizes[4] // 2 * 2, sizes[5] // 2 * 2)
     taps = window[0] * window[1] * own[1]
-    corners = np.empty((POSITIONS, 2), np.int64)
+    tops, lefts = np.empty(POSITIONS, np.int64), np.empty(POSITIONS, np.int64)
+    lowest = height - (window[0] - 1) * window[4]  # a window is inside if its corner is above this row
+    rightmost = width - (window[1] - 1) * window[5]
     image, i, j = position(first, size, pooled)
     for p in range(0, count, POSITIONS):
         inside = not copy_all
         for q in range(POSITIONS):
             top, left = i * window[2] - window[6], j * window[3] - window[7]
-            bottom, right = top + (window[0] - 1) * window[4], left + (window[1] - 1) * window[5]
-            inside = inside and top >= 0 and bottom < height and left >= 0 and right < width
-            corners[q, 0], corners[q, 1] = top, left
+            inside = inside and 0 <= top < lowest and 0 <= left < rightmost
+            tops[q], lefts[q] = top, left
             bases[p + q] = ((image * height + top) * width + left) * channels + own[0]
             places[p + q] = ((image * sizes[4] + i) * sizes[5] + j) * sizes[6]
             if p + q + 1 < count:
@@ -121,6 +104,6 @@ def locate(
         copied[p // POSITIONS] = not inside
         if not inside:
             for q in range(POSITIONS):
-                corner = (corners[q, 0], corners[q, 1])
+                corner = (tops[q], lefts[q])
                 copy_window(x, bases[p + q], corner, sizes, window, own[1], patches, (p + q) * taps)
                 bases[p + q] = (p + q) * taps

@@ -17,8 +17,8 @@ from typing import Any
 import numpy as np
 from numba import prange
 
-from cnnkit.kernels.parallel.microkernel import POSITIONS, finish, multiply_block
-from cnnkit.kernels.parallel.region import parallel, serial
+from cnnkit.kernels.parallel.microkernel import PANEL, POSITIONS, finish, multiply_block
+from cnnkit.kernels.parallel.region import inlined, parallel, serial
 from cnnkit.kernels.parallel.simd import (
     VECTOR_BYTES,
     filled,
@@ -36,10 +36,10 @@ STEP = 4  # rows and columns of results that it gives
 POINTS = SIDE * SIDE
 
 
-@serial
+@inlined
 def change_input(d: Any, at: int, step: int, v: Any, to: int, hop: int) -> None:
     """Write ``B^T d`` of six vectors, `step` apart in `d`, to `v`, `hop` apart."""
-    two, four, five = filled(d.dtype.type(2)), filled(d.dtype.type(4)), filled(d.dtype.type(5))
+    two, four, five = (filled(d.dtype.type(2)), filled(d.dtype.type(4)), filled(d.dtype.type(5)))
     d0, d1, d2 = load(d, at), load(d, at + step), load(d, at + 2 * step)
     d3, d4, d5 = load(d, at + 3 * step), load(d, at + 4 * step), load(d, at + 5 * step)
     even, odd = d4 - four * d2, d3 - four * d1
@@ -52,7 +52,7 @@ def change_input(d: Any, at: int, step: int, v: Any, to: int, hop: int) -> None:
     store(v, to + 5 * hop, four * d1 - five * d3 + d5)
 
 
-@serial
+@inlined
 def change_weights(g: Any, at: int, step: int, u: Any, to: int, hop: int) -> None:
     """Write ``G g`` of three vectors, `step` apart in `g`, to `u`, six vectors that are `hop` apart."""
     number = g.dtype.type
@@ -70,10 +70,10 @@ def change_weights(g: Any, at: int, step: int, u: Any, to: int, hop: int) -> Non
     store(u, to + 5 * hop, g2)
 
 
-@serial
+@inlined
 def change_back(m: Any, at: int, step: int, z: Any, to: int, hop: int) -> None:
     """Write ``A^T m`` of six vectors, `step` apart in `m`, to `z`, four vectors that are `hop` apart."""
-    two, four, eight = filled(m.dtype.type(2)), filled(m.dtype.type(4)), filled(m.dtype.type(8))
+    two, four, eight = (filled(m.dtype.type(2)), filled(m.dtype.type(4)), filled(m.dtype.type(8)))
     m0, m1, m2 = load(m, at), load(m, at + step), load(m, at + 2 * step)
     m3, m4, m5 = load(m, at + 3 * step), load(m, at + 4 * step), load(m, at + 5 * step)
     sum12, difference12 = m1 + m2, m1 - m2
@@ -123,48 +123,46 @@ def transform_tile(
         whole = (SIDE, SIDE, 1, 1, 1, 1, 0, 0)
         copy_window(x, base, (top, left), sizes, whole, channels, patch, 0)
         base, below = 0, SIDE * channels
+    source = x if inside else patch
     for c in range(0, channels, lanes):
         first = min(c, channels - lanes)  # the last vector overlaps its neighbour
         for n in range(SIDE):
             start = base + n * channels + first
-            if inside:
-                change_input(x, start, below, rows, n * lanes, SIDE * lanes)
-            else:
-                change_input(patch, start, below, rows, n * lanes, SIDE * lanes)
+            change_input(source, start, below, rows, n * lanes, SIDE * lanes)
         for m in range(SIDE):
             change_input(rows, m * SIDE * lanes, lanes, v, at + first + m * SIDE * plane, plane)
 
 
 @serial
-def is_finite(z: Any) -> bool:
-    """Tell whether all the numbers of `z`, whole vectors, are: anything else times zero is NaN."""
-    lanes = VECTOR_BYTES // z.itemsize
+def is_finite(z: Any, at: int, step: int) -> bool:
+    """Tell whether 16 vectors, `step` apart in `z`, hold finite numbers: anything else times zero is NaN."""
     zero = filled(z.dtype.type(0))
     total = zero
-    for at in range(0, len(z), lanes):
-        total = multiply_add(load(z, at), zero, total)
+    for cell in range(STEP * STEP):
+        total = multiply_add(load(z, at + cell * step), zero, total)
     finite = True
-    for number in range(lanes):
+    for number in range(VECTOR_BYTES // z.itemsize):
         finite = finite and lane(total, number) == 0
     return finite
 
 
 @serial
 def compute_directly(
-    x: Any, tile: Any, sizes: Any, window: Any, w: Any, tap: int, patch: Any, z: Any
+    x: Any, tile: Any, sizes: Any, window: Any, w: Any, first: int, patch: Any, z: Any, at: int, step: int
 ) -> None:
-    """Write the 4x4 results of a tile to `z` by their definition, for one vector of filters."""
-    lanes = VECTOR_BYTES // x.itemsize
+    """Write the 4x4 results of a tile to `z` by their definition, for the vector of filters at `first`."""
     image, i, j = tile
-    height, width, channels = sizes[1:4]
+    height, width, channels, filters = sizes[1], sizes[2], sizes[3], sizes[6]
+    zero = filled(z.dtype.type(0))
     for cell in range(STEP * STEP):
-        top, left = i * STEP - window[6] + cell // STEP, j * STEP - window[7] + cell % STEP
+        top, left = (i * STEP - window[6] + cell // STEP, j * STEP - window[7] + cell % STEP)
         base = ((image * height + top) * width + left) * channels
         copy_window(x, base, (top, left), sizes, window, channels, patch, 0)
-        total = filled(z.dtype.type(0))
+        total = zero
         for k in range(9 * channels):
-            total = multiply_add(spread(patch, k), load(w, tap + k * lanes), total)
-        store(z, cell * lanes, total)
+            weights = load_first(w, k * filters + first, filters - first, zero)
+            total = multiply_add(spread(patch, k), weights, total)
+        store(z, at + cell * step, total)
 
 
 @serial
@@ -182,7 +180,7 @@ def aim(tile: Any, sizes: Any, lanes: int, order: Any, places: Any, targets: Any
         for cell in range(side * side):
             m, n = cell // side, cell % side
             p = index * side * side + cell
-            order[p] = ((row + m) * STEP + column + n) * lanes
+            order[p] = ((row + m) * STEP + column + n) * (PANEL * lanes)
             places[p] = ((image * rows + top + m) * columns + left + n) * filters
 
 
@@ -214,14 +212,14 @@ def multiply_planes(v: Any, plane: int, count: int, channels: int, u: Any, block
 
 
 @serial
-def change_tile_back(m: Any, at: int, rows: Any, z: Any) -> None:
-    """Write ``A^T m A`` of one tile and one vector of filters to `z`, 4x4 vectors; `rows` holds 36."""
+def change_tile_back(m: Any, source: int, rows: Any, z: Any, at: int, step: int) -> None:
+    """Write ``A^T m A`` of one tile, 4x4 vectors `step` apart, to `z`; `rows` holds 36 vectors."""
     lanes = VECTOR_BYTES // m.itemsize
     plane = len(m) // POINTS
     for n in range(SIDE):
-        change_back(m, at + n * plane, SIDE * plane, rows, n * lanes, SIDE * lanes)
+        change_back(m, source + n * plane, SIDE * plane, rows, n * lanes, SIDE * lanes)
     for k in range(STEP):
-        change_back(rows, k * SIDE * lanes, lanes, z, k * STEP * lanes, lanes)
+        change_back(rows, k * SIDE * lanes, lanes, z, at + k * STEP * step, step)
 
 
 @parallel
@@ -241,7 +239,8 @@ def convolve_winograd(
 ) -> None:
     """Write the 3x3 convolution of `x` into `y`; all arrays are flat, `scratch` has one row per worker.
 
-    `w` and `bias` are as in `direct.convolve`, `u` is the transformed `w`; `sizes`, `window` and `grid` too.
+    `w` is (3, 3, C, F) and `u` the transformed weights; `bias`, `sizes`, `window` and `grid` are as in
+    `direct.convolve`.
     `chunk` is how many tiles a worker transforms before it multiplies, `options` is (relu, cells of a pooling
     window).
     """
@@ -258,9 +257,11 @@ def convolve_winograd(
         plane, out_plane = chunk * channels + lanes, chunk * line + lanes
         v, rest = scratch[worker, : POINTS * plane], scratch[worker, POINTS * plane :]
         m, rest = rest[: POINTS * out_plane], rest[POINTS * out_plane :]
-        rows, z, patch = rest[: 36 * lanes], rest[36 * lanes : 52 * lanes], rest[52 * lanes :]
-        order, places = np.empty(16, np.int64), np.empty(16, np.int64)
-        targets = np.empty(16 // options[1], np.int64)
+        step, cells = PANEL * lanes, STEP * STEP
+        rows, rest = rest[: POINTS * lanes], rest[POINTS * lanes :]
+        z, patch = rest[: cells * step], rest[cells * step :]
+        order, places = np.empty(cells, np.int64), np.empty(cells, np.int64)
+        targets = np.empty(cells // options[1], np.int64)
         for first in range(first_six * POSITIONS, min(last_six * POSITIONS, tiles), chunk):
             count = min(first + chunk, last_six * POSITIONS, tiles) - first
             for t in range(count):
@@ -270,9 +271,12 @@ def convolve_winograd(
             for t in range(count):
                 tile = tile_at(first + t, down, across)
                 aim(tile, sizes, lanes, order, places, targets)
-                for block in range(first_block, last_block):
-                    change_tile_back(m, t * line + (block - first_block) * lanes, rows, z)
-                    if not is_finite(z):
-                        compute_directly(x, tile, sizes, window, w, block * 9 * channels * lanes, patch, z)
-                    own = (block * lanes, filters - block * lanes, block * lanes)
-                    finish(z, order, places, targets, bias, shortcut, options[0], y, own)
+                for panel in range(first_block, last_block, PANEL):
+                    stop = min(panel + PANEL, last_block)
+                    for block in range(panel, stop):
+                        at = (block - panel) * lanes
+                        change_tile_back(m, t * line + (block - first_block) * lanes, rows, z, at, step)
+                        if not is_finite(z, at, step):
+                            compute_directly(x, tile, sizes, window, w, block * lanes, patch, z, at, step)
+                    own = (panel * lanes, filters - panel * lanes, panel * lanes)
+                    finish(z, order, stop - panel, places, targets, bias, shortcut, options[0], y, own)
