@@ -360,6 +360,23 @@ def test_without_a_notebook_it_says_what_to_do():
     assert not playground.running
 
 
+def test_a_loop_that_ends_leaves_nothing_behind_and_another_one_goes_on(recwarn):
+    async def begin(playground):
+        playground.run()
+        while playground.trained.steps < 3:
+            await asyncio.sleep(0.01)
+
+    playground = TrainingPlayground(steps=0)
+    asyncio.run(begin(playground))  # as when a kernel stops, or a page takes its thread away
+    steps = playground.trained.steps
+    assert not playground._pacer.running
+    playground.trained.step()
+    asyncio.run(begin(playground))
+    playground.close()
+    assert playground.trained.steps >= steps + 1
+    assert not recwarn.list
+
+
 def test_a_setting_that_changes_in_a_run_starts_it_anew_and_it_goes_on():
     async def watch():
         playground = TrainingPlayground(steps=20)
