@@ -33,15 +33,7 @@ def draw_roofline(machine: "Machine", placements: Mapping[str, "Placement"], ax:
     from cnnkit.roofline.placement import LETTERS, axis_limits
 
     across, up = axis_limits(placements, machine)
-    intensities = np.array([across[0], machine.ridge, across[1]])
-    ax.plot(intensities, [machine.roof(at) for at in intensities], color=PALETTE["ink"])
-    ax.axvline(machine.ridge, color=PALETTE["gray"], linestyle=":", linewidth=1)
-    ax.set(xscale="log", yscale="log", xlim=across, ylim=(up[0], up[1]))
-    ax.set(xlabel="operations a byte", ylabel="GFLOP/s")
-    ax.set_title(
-        f"{machine.dtype}, {machine.threads} thread{'s' if machine.threads > 1 else ''}: "
-        f"{machine.peak_gflops:.0f} GFLOP/s, {machine.bandwidth_gbs:.0f} GB/s"
-    )
+    _draw_ceilings(machine, across, up, ax)
     dots = dict(zip(LETTERS, placements.values(), strict=False))
     for letter, shift in _letter_spots(dots, across, up).items():
         at = dots[letter]
@@ -61,6 +53,20 @@ def draw_roofline(machine: "Machine", placements: Mapping[str, "Placement"], ax:
         )
     if dots:
         ax.legend(loc="upper left", bbox_to_anchor=(-0.08, -0.2), fontsize=8, handletextpad=0.3)
+
+
+def _draw_ceilings(
+    machine: "Machine", across: tuple[float, float], up: tuple[float, float], ax: Axes
+) -> None:
+    intensities = np.array([across[0], machine.ridge, across[1]])
+    ax.plot(intensities, [machine.roof(at) for at in intensities], color=PALETTE["ink"])
+    ax.axvline(machine.ridge, color=PALETTE["gray"], linestyle=":", linewidth=1)
+    ax.set(xscale="log", yscale="log", xlim=across, ylim=up)
+    ax.set(xlabel="operations a byte", ylabel="GFLOP/s")
+    ax.set_title(
+        f"{machine.dtype}, {machine.threads} thread{'s' if machine.threads > 1 else ''}: "
+        f"{machine.peak_gflops:.0f} GFLOP/s, {machine.bandwidth_gbs:.0f} GB/s"
+    )
 
 
 def _letter_spots(
@@ -99,32 +105,34 @@ def draw_ladder_bench(
     figure: FigureBase,
 ) -> None:
     """Draw the rungs beside the bytes of a layer; once measured, their speeds beside the machine's roof."""
-    left, right = figure.subplots(1, 2, width_ratios=[1.5, 1])
+    left, right = figure.subplots(1, 2, width_ratios=[1.3, 1])
     if machine is None:
-        _draw_steps(rungs, left)
+        _draw_rungs(rungs, left)
         bars = right.bar(list(megabytes), list(megabytes.values()), color=PALETTE["blue"])
         right.bar_label(bars, [f"{value:.3f}" for value in megabytes.values()])
         right.set(title=f"has to move: {intensity:.1f} operations a byte", ylabel="MB")
         return
+    from cnnkit.roofline.placement import axis_limits
+
     speeds = [placements[name].gflops if name in placements else np.nan for name in rungs]
+    left.axvline(machine.roof(intensity), color=PALETTE["ink"], linestyle="--", zorder=1)
     bars = left.barh(list(rungs), speeds, color=PALETTE["blue"])
-    left.bar_label(bars, ["not timed" if np.isnan(speed) else f"{speed:.3g}" for speed in speeds], padding=4)
-    left.axvline(machine.roof(intensity), color=PALETTE["ink"], linestyle="--")
+    texts = ["not timed" if np.isnan(speed) else f"{speed:.3g}" for speed in speeds]
+    left.bar_label(bars, texts, padding=5, backgroundcolor="white")
     left.set(xscale="log", xlabel="GFLOP/s", title="speed of every rung, and the roof (dashed)")
     left.invert_yaxis()
-    left.margins(x=0.15)
-    draw_roofline(machine, {}, right)
-    right.axvline(intensity, color=PALETTE["blue"], linestyle=":")
+    left.margins(x=0.2)
+    _draw_ceilings(machine, *axis_limits(placements, machine), right)
     for at in placements.values():
-        right.plot(
-            at.intensity, max(at.gflops, right.get_ylim()[0]), "o", color=PALETTE["blue"], markersize=5
-        )
+        right.plot(at.intensity, at.gflops, "o", color=PALETTE["blue"], markersize=5)
 
 
-def _draw_steps(rungs: Sequence[str], ax: Axes) -> None:
-    """Draw the names as a staircase, the first at the bottom."""
-    for index, name in enumerate(rungs):
-        ax.bar(index, index + 1, width=0.98, color=PALETTE["sky"], alpha=0.25 + 0.75 * index / len(rungs))
-        ax.text(index - 0.4, index + 1.12, name, ha="left", fontsize=9)
-    ax.set(xticks=[], yticks=[], title="the ladder", xlim=(-0.6, len(rungs) + 2), ylim=(0, len(rungs) + 1))
+def _draw_rungs(names: Sequence[str], ax: Axes) -> None:
+    """Draw a ladder, the first rung at the bottom, each with its name beside it."""
+    for rail in (0.0, 1.0):
+        ax.plot([rail, rail], [0.3, len(names) + 0.7], color=PALETTE["gray"], linewidth=4)
+    for index, name in enumerate(names, start=1):
+        ax.plot([0, 1], [index, index], color=PALETTE["blue"], linewidth=5)
+        ax.text(1.25, index, f"{index}. {name}", va="center")
+    ax.set(xticks=[], yticks=[], title="the ladder", xlim=(-0.3, 5), ylim=(0, len(names) + 1))
     ax.spines[:].set_visible(False)
