@@ -227,6 +227,7 @@ GOOD = {"dense/w": np.zeros((3, 2), np.float32), "dense/b": np.zeros(2, np.float
     ("arrays", "architecture", "message"),
     [
         (GOOD, {"layers": [{"layer": "os.system", "config": {}}]}, "there is no layer 'os.system'"),
+        (GOOD, {"layers": [{"layer": "Container", "config": {}}]}, "there is no layer 'Container'"),
         (GOOD, {"layers": [{"layer": "Dense"}]}, "expected its name and options"),
         (GOOD, {"layers": "Dense"}, "expected its name and options"),
         (GOOD, {"layers": []}, "layers is empty"),

@@ -41,7 +41,8 @@ class Layer:
     """Whether every output position reads the input at its own position only."""
 
     def __init_subclass__(cls) -> None:
-        LAYERS[cls.__name__] = cls
+        if hasattr(cls, "kind"):  # the others are only there to be inherited from
+            LAYERS[cls.__name__] = cls
 
     def __init__(self, activation: str | None = None) -> None:
         self.name = ""
