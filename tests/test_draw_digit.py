@@ -9,7 +9,8 @@ from cnnkit.figures import png
 from cnnkit.layers import AvgPool2D, BatchNorm, Conv2D, Dense, Dropout, Flatten, MaxPool2D, Residual
 from cnnkit.network import Sequential
 from cnnkit.widgets import DrawDigit
-from cnnkit.widgets.draw_digit import DRAWN, bundled
+from cnnkit.widgets.digit_layers import bundled
+from cnnkit.widgets.draw_digit import DRAWN
 from cnnkit.widgets.stages import arithmetic, run, shifted, take_apart
 
 
@@ -219,6 +220,20 @@ def test_a_switched_off_unit_still_shows_what_it_would_pass_on():
     text = widget.equation
     widget.toggle()
     assert widget.equation == f"{text} It is switched off: 0 goes on."
+
+
+@pytest.mark.parametrize(("layer", "what", "maps"), [(2, "map", 32), (4, "unit", 120)])
+def test_the_map_that_the_answer_needs_most(layer, what, maps):
+    widget = DrawDigit(9, example=4, unit=(layer, 0, 0, 0), off=((1, 3),))
+    best, said = widget.probabilities.argmax(), widget.importance
+    inputs = bundled(9, 4)[np.newaxis, ..., np.newaxis]
+    shares = [run(widget.stages, inputs, [(1, 3), (layer, channel)])[-1].ravel() for channel in range(maps)]
+    worst = int(np.argmin([share[best] for share in shares]))
+    changed = sum(share.argmax() != best for share in shares)
+    assert said.startswith(f"{widget.stages[layer - 1].name}: without {what} {worst} the {best} gets ")
+    assert said.endswith(f"{changed} of {maps} {what}s, switched off alone, change the answer.")
+    widget.unit = (0, 0, 0, 0)
+    assert widget.importance.startswith("Choose a unit between")
 
 
 def test_input_and_output_cannot_be_switched_off():

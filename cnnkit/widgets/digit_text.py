@@ -95,12 +95,12 @@ def _moved_text(
     cells = "(" + ", ".join(number(step) for step in steps) + ")"
     if any(step % 1 for step in steps):
         gap = _least_gap(before, after, steps)
-        return f"by {cells} cells: no whole move, the nearest is {gap:.0%} off"
+        return f"by {cells} cells: no whole move, the nearest is {100 * gap:.0f} % off"
     whole = (int(steps[0]), int(steps[1]))
     gap, count = _interior_gap(stage.fields, before, after, whole, input_size)
     if not count:
         gap = _relative(*_overlap(before, after, whole))
-        return f"by {cells} cells, but every unit sees an edge: {gap:.0%} off"
+        return f"by {cells} cells, but every unit sees an edge: {100 * gap:.0f} % off"
     verdict = "exactly" if gap < 1e-5 else f"up to {gap:.1%}"
     return f"by {cells} cells, {verdict} ({count} units that see no edge)"
 
@@ -148,8 +148,26 @@ def _sees_no_edge(field: ReceptiveField, first: int, step: int, cells: int, size
 
 def off_text(stages: Sequence[Stage], off: Sequence[tuple[int, int]]) -> str:
     """Return which maps are switched off, such as "off: conv 1 map 3"."""
-    names = [f"{stages[layer - 1].name} map {channel}" for layer, channel in sorted(off)]
+    names = [
+        f"{stages[layer - 1].name} {_what(stages[layer - 1])} {channel}" for layer, channel in sorted(off)
+    ]
     return f"off: {', '.join(names)}"
+
+
+def _what(stage: Stage) -> str:
+    return "unit" if stage.geometry is None else "map"
+
+
+def importance_text(stage: Stage, probabilities: Array, alone: Array) -> str:
+    """Return which map of a stage the answer (10,) needs most; `alone` (C, 10) is without each map, alone."""
+    best = int(probabilities.argmax())
+    lost = float(probabilities[best]) - alone[:, best]
+    worst, others = int(lost.argmax()), int((alone.argmax(axis=1) != best).sum())
+    share, what = percent(float(alone[worst, best])), _what(stage)
+    return (
+        f"{stage.name}: without {what} {worst} the {best} gets {share}, less than without any other; "
+        f"{others} of {len(alone)} {what}s, switched off alone, change the answer."
+    )
 
 
 def field_text(stage: Stage, unit: tuple[int, int], input_size: tuple[int, int]) -> str:

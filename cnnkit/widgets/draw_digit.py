@@ -1,6 +1,5 @@
 """DrawDigit: draw a digit and see every layer of a trained LeNet light up."""
 
-from functools import cache
 from typing import Any
 
 import ipywidgets
@@ -10,27 +9,20 @@ from numpy.typing import NDArray
 
 from cnnkit import data, zoo
 from cnnkit.errors import OptionError
-from cnnkit.network import Sequential
 from cnnkit.widgets import digit_text
 from cnnkit.widgets.boxes import flexible, wrapping
 from cnnkit.widgets.chapter import ChapterWidget, FloatArray
 from cnnkit.widgets.chart import Chart
 from cnnkit.widgets.control_kinds import Button, Checkbox, Control, Range, Readout, Select
 from cnnkit.widgets.controls import Controls
+from cnnkit.widgets.digit_layers import EXAMPLES, bundled, map_layers
 from cnnkit.widgets.digit_text import REACH, SHIFTS, STILL
 from cnnkit.widgets.draw_pad import DrawPad
-from cnnkit.widgets.network_view import MapLayer, NetworkView
-from cnnkit.widgets.stages import Arithmetic, Stage, arithmetic, equation, run, shifted, take_apart
+from cnnkit.widgets.network_view import NetworkView
+from cnnkit.widgets.stages import Arithmetic, arithmetic, equation, one_off, run, shifted, take_apart
 from cnnkit.widgets.tensor_view import TensorView
 
 DRAWN = -1
-EXAMPLES = 30
-"""Bundled digits of each kind to choose from."""
-FIRST_UNSEEN_FORM = 11
-"""The network was trained on the forms below; who wrote the others is unknown to it."""
-LIMIT_DIGITS = 200
-BRIGHT = 0.985
-"""Colours end at this quantile of a layer's usual values."""
 DETAIL = 208  # CSS pixels
 
 Array = NDArray[Any]
@@ -46,7 +38,7 @@ class DrawDigit(ChapterWidget):
     layer 0 being the input; `source`, which map below it is shown.
     Results: `x` (8, 8), what the network gets; `maps`, every layer's result (H, W, C), the input first;
     `probabilities` (10,); `predictions` (49,), the digit found at each shift; and the sentences `prediction`,
-    `effect`, `equation`, `field`, `movement`.
+    `effect`, `equation`, `field`, `movement`, `importance`.
 
     Raises OptionError for a digit, shift or unit that does not exist, ShapeError for ink of a wrong shape.
     """
@@ -68,6 +60,7 @@ class DrawDigit(ChapterWidget):
     equation = traitlets.Unicode()
     field = traitlets.Unicode()
     movement = traitlets.Unicode()
+    importance = traitlets.Unicode()
 
     def __init__(self, digit: int = 3, **state: Any) -> None:
         super().__init__()
@@ -134,19 +127,30 @@ class DrawDigit(ChapterWidget):
             self._sums: Arithmetic | None = None
             self.equation = f"A pixel of the input: {value:.4g}, for {round(16 * value)} of 16 cells of ink."
             self.field = "A pixel sees itself."
+            self._weigh()
             return
         stage = self.stages[layer - 1]
         self._sums = arithmetic(stage, self.maps[layer - 1], (place[0], place[1], place[2]))
         self.source = min(self.source, self._sums.window.shape[2] - 1)
-        self.equation = equation(stage, self._sums, self._unablated(stage, value))
+        self.equation = equation(stage, self._sums, self._unablated(value))
         if (layer, place[2]) in self._off():
             self.equation += " It is switched off: 0 goes on."
         self.field = digit_text.field_text(stage, (place[0], place[1]), self.x.shape)
+        self._weigh()
+
+    def _weigh(self) -> None:
+        """Write which map of the chosen layer the answer needs most: each one is switched off alone."""
+        layer = self.unit[0]
+        if layer in (0, len(self.stages)):
+            self.importance = "Choose a unit between input and output, to see which maps of its layer matter."
+            return
+        shares = one_off(self.stages, layer, self.maps[layer], self.off)
+        self.importance = digit_text.importance_text(self.stages[layer - 1], self.probabilities, shares)
 
     def _off(self) -> set[tuple[int, int]]:
         return {(layer, channel) for layer, channel in self.off}
 
-    def _unablated(self, stage: Stage, value: float) -> float:
+    def _unablated(self, value: float) -> float:
         """Return what the unit would pass on, were its map not switched off."""
         layer, row, column, channel = self.unit
         if (layer, channel) not in self._off():
@@ -169,7 +173,7 @@ class DrawDigit(ChapterWidget):
     def _build(self) -> None:
         self._pad = DrawPad(title="Draw a digit", layout=flexible("0 0 auto", 262))
         self._view = NetworkView(
-            _map_layers(self.network, self.stages),
+            map_layers(self.network, self.stages),
             title="Every layer, from the input to the answer",
             fixed=[0, len(self.stages)],
             layout=flexible("1 1 420px", 690),
@@ -186,7 +190,11 @@ class DrawDigit(ChapterWidget):
             label="Answer",
         )
         self._sentences = Controls(
-            [Readout("equation", "This unit", wide=True, lines=3), Readout("field", "Its field", wide=True)],
+            [
+                Readout("equation", "This unit", wide=True, lines=3),
+                Readout("field", "Its field", wide=True),
+                Readout("importance", "Its layer", wide=True),
+            ],
             label="Arithmetic of the chosen unit",
         )
         self._details = [_detail("positive"), _detail("signed"), _detail("signed")]
@@ -239,7 +247,7 @@ class DrawDigit(ChapterWidget):
     def _show_unit(self) -> None:
         """Show the window, the weights and the products of the chosen unit; a pixel has none."""
         layer, *_, channel = self.unit
-        self._sentences.set(equation=self.equation, field=self.field)
+        self._sentences.set(equation=self.equation, field=self.field, importance=self.importance)
         maps = 1 if self._sums is None else self._sums.window.shape[2]
         self._switches.replace(_switch_controls(maps))
         blocked = [*(["off_here"] if layer in self._view.fixed else []), *(["source"] if maps == 1 else [])]
@@ -314,63 +322,17 @@ class DrawDigit(ChapterWidget):
         """Draw the maps of every layer below each other, and the probabilities as bars."""
         from cnnkit.figures import draw_network_maps
 
-        layers = _map_layers(self.network, self.stages)
+        layers = map_layers(self.network, self.stages)
         titles = [f"{layer.name}: {layer.about}" for layer in layers]
         looks = [(layer.cmap, layer.limits) for layer in layers]
         draw_network_maps(list(zip(titles, self.maps, looks, strict=True)), figure, unit=self.unit)
-
-
-def bundled(digit: int, example: int) -> NDArray[np.float32]:
-    """Return one of the bundled digits, (8, 8) float32, that the network was not trained on."""
-    images: NDArray[np.float32] = _by_digit()[digit][example]
-    return images
-
-
-@cache
-def _by_digit() -> dict[int, NDArray[np.float32]]:
-    images, labels = data.digits()
-    unseen = data.digit_forms() >= FIRST_UNSEEN_FORM
-    return {digit: images[unseen & (labels == digit)][:EXAMPLES] for digit in range(10)}
-
-
-def _map_layers(network: Sequential, stages: list[Stage]) -> list[MapLayer]:
-    """Return how each layer is drawn; colours span what the layer returns for bundled digits."""
-    usual = run(stages, data.digits()[0][:LIMIT_DIGITS, ..., np.newaxis])
-    rows, columns, _ = network.input_shape
-    layers = [MapLayer("input", f"{rows} × {columns}", (rows, columns, 1), (0.0, 1.0), "gray")]
-    for number, (stage, values) in enumerate(zip(stages, usual[1:], strict=True), start=1):
-        low, high = float(values.min()), float(np.quantile(values, BRIGHT)) or 1.0
-        reach = max(-low, high)
-        geometry = stage.geometry
-        windows = geometry and tuple(
-            (
-                (geometry.kernel_size[axis] - 1) * geometry.dilation[axis] + 1,
-                geometry.stride[axis],
-                -geometry.padding[axis][0],
-            )
-            for axis in (0, 1)
-        )
-        layers.append(
-            MapLayer(
-                stage.name,
-                stage.about,
-                stage.shape,
-                (0.0, high) if low >= 0 else (-reach, reach),
-                "positive" if low >= 0 else "signed",
-                windows=windows,  # type: ignore[arg-type]
-                own=stage.pools,
-                fields=stage.fields,
-                labels=tuple(map(str, range(stage.shape[2]))) if number == len(stages) else (),
-            )
-        )
-    return layers
 
 
 def _switch_controls(maps: int) -> list[Control]:
     return [
         Checkbox("off_here", "Switch this unit's map off (X)"),
         Button("restore", "Switch all maps on"),
-        Range("source", "Which map below is shown", 0, maximum=max(1, maps - 1)),
+        Range("source", "Map that it reads, shown below", 0, maximum=max(1, maps - 1)),
     ]
 
 

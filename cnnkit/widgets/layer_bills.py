@@ -137,7 +137,7 @@ def _inside(row: Sequence[Layer]) -> str:
     convolutions = [layer for layer in row if isinstance(layer, Conv2D)]
     if convolutions:
         return "-".join(f"{layer.kernel_size[0]}×{layer.kernel_size[1]}" for layer in convolutions)
-    return f"{sum(isinstance(layer, Dense) for layer in row)} dense layers"
+    return f"{sum(isinstance(layer, Dense) for layer in row)} dense"
 
 
 @dataclass(frozen=True)

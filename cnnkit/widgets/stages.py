@@ -163,6 +163,20 @@ def run(stages: Sequence[Stage], x: Array, off: Off = ()) -> list[Array]:
     return results
 
 
+def one_off(stages: Sequence[Stage], layer: int, maps: Array, off: Off = ()) -> Array:
+    """Return the network's output (C, outputs) when each one of a layer's `maps` (H, W, C) is off, alone.
+
+    `off` holds further (layer, channel) that pass on zeros.
+    """
+    channels = maps.shape[2]
+    batch = np.repeat(maps[np.newaxis], channels, axis=0)
+    batch[np.arange(channels), :, :, np.arange(channels)] = 0
+    if maps.shape[0] * maps.shape[1] == 1:
+        batch = batch.reshape(channels, channels)  # a vector, as the next layer takes it
+    rest = [(number_ - layer, channel) for number_, channel in off]
+    return run(stages[layer:], batch, rest)[-1].reshape(channels, -1)
+
+
 def shifted(x: Array, shifts: Sequence[tuple[int, int]]) -> Array:
     """Return `x` (H, W, C) moved by each of `shifts` (down, right), (N, H, W, C); zeros move in."""
     reach = max(abs(by) for shift in shifts for by in shift)
