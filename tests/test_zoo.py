@@ -319,3 +319,11 @@ def test_a_photograph_goes_through_at_full_size_in_bounded_memory(name, gigabyte
     assert result["finite"]
     assert result["spread"] > 0
     assert result["peak"] < gigabytes * 1e9
+
+
+def test_keras_total_of_resnet50_is_ours_with_biases_and_running_statistics():
+    costs = zoo.layer_costs(zoo.resnet50())
+    biases = sum(cost.output_shape[2] for cost in costs if cost.layer.kind == "Conv2D")
+    kept = sum(cost.layer.count_state() for cost in costs)
+    assert (biases, kept) == (26_560, 53_120)
+    assert zoo.resnet50().count_params() + biases + kept == 25_636_712  # what Keras' documentation prints

@@ -226,6 +226,8 @@ def draw_landscape(
         offset = (offsets or {}).get(name, (7.0, 5.0))
         ax.annotate(name, (macs, accuracy), offset, textcoords="offset points", fontsize=8.5)
     ax.set_xscale("log")
+    ax.set_xticks([0.3, 1, 3, 10], ["0.3", "1", "3", "10"])
+    ax.set_axisbelow(True)
     ax.set(xlabel="billions of multiply-adds (log scale)", ylabel="top-1 accuracy on ImageNet (%)")
     ax.grid(True, color=PALETTE["pale"])
 
