@@ -14,7 +14,39 @@ from cnnkit.layers.base import ActivatedLayer, Array, Shape, window_field
 from cnnkit.shapes import ReceptiveField
 
 
-class Conv2D(ActivatedLayer):
+class _Convolution(ActivatedLayer):
+    """What convolutions share: weights (taps ..., C/groups, out_channels) and biases (out_channels,)."""
+
+    def __init__(
+        self,
+        out_channels: int,
+        taps: tuple[int, ...],
+        groups: int,
+        activation: str | None,
+        bias: bool,
+        initializer: str | None,
+    ) -> None:
+        super().__init__(activation)
+        self.out_channels = shapes.whole_number(out_channels, "out_channels", least=1)
+        self.groups = shapes.whole_number(groups, "groups", least=1)
+        self.bias = bias
+        self.initializer = initializer
+        self._taps = taps
+        self._initialize = get_initializer(initializer, activation)
+
+    def plan(self, input_shape: Shape, dtype: DTypeLike = np.float32) -> None:
+        """Declare w, random, and b, zeros, for examples of shape (..., C)."""
+        self.output_shape(input_shape)
+        w_shape = (*self._taps, input_shape[-1] // self.groups, self.out_channels)
+        self._declare("w", w_shape, self._initialize, dtype)
+        if self.bias:
+            self._declare("b", (self.out_channels,), zeros, dtype)
+
+    def _keep_grads(self, dw: Array, db: Array) -> None:
+        self.grads = {"w": dw, "b": db} if self.bias else {"w": dw}
+
+
+class Conv2D(_Convolution):
     """Convolution: x (N, H, W, C), w (KH, KW, C/groups, out_channels), b (out_channels,).
 
     Options are those of `cnnkit.kernels.parallel.conv2d`; C comes from the input shape when it is built.
@@ -36,24 +68,11 @@ class Conv2D(ActivatedLayer):
         initializer: str | None = None,
     ) -> None:
         """Raise OptionError for meaningless options; None for `initializer` chooses by the activation."""
-        super().__init__(activation)
-        self.out_channels = shapes.whole_number(out_channels, "out_channels", least=1)
         self.kernel_size = shapes.pair(kernel_size, "kernel_size")
+        super().__init__(out_channels, self.kernel_size, groups, activation, bias, initializer)
         self.stride = shapes.pair(stride, "stride")
         self.padding = padding
         self.dilation = shapes.pair(dilation, "dilation")
-        self.groups = shapes.whole_number(groups, "groups", least=1)
-        self.bias = bias
-        self.initializer = initializer
-        self._initialize = get_initializer(initializer, activation)
-
-    def plan(self, input_shape: Shape, dtype: DTypeLike = np.float32) -> None:
-        """Declare w, random, and b, zeros, for examples of shape (H, W, C)."""
-        self.output_shape(input_shape)
-        w_shape = (*self.kernel_size, input_shape[2] // self.groups, self.out_channels)
-        self._declare("w", w_shape, self._initialize, dtype)
-        if self.bias:
-            self._declare("b", (self.out_channels,), zeros, dtype)
 
     def output_shape(self, input_shape: Shape) -> Shape:
         """Return (H', W', out_channels) for (H, W, C)."""
@@ -93,9 +112,6 @@ class Conv2D(ActivatedLayer):
         x, w = self._remembered(), self.params["w"]
         self._keep_grads(*conv2d_weight_gradients(dz, x, w, **self._options()))
 
-    def _keep_grads(self, dw: Array, db: Array) -> None:
-        self.grads = {"w": dw, "b": db} if self.bias else {"w": dw}
-
     def _options(self) -> dict[str, Any]:
         return {
             "stride": self.stride,
@@ -110,7 +126,7 @@ class Conv2D(ActivatedLayer):
         )
 
 
-class Conv1D(ActivatedLayer):
+class Conv1D(_Convolution):
     """Convolution of sequences: x (N, L, C), w (K, C/groups, out_channels), b (out_channels,).
 
     `padding` "causal" lets step t see the steps up to t only. Options are those of
@@ -133,24 +149,11 @@ class Conv1D(ActivatedLayer):
         initializer: str | None = None,
     ) -> None:
         """Raise OptionError for meaningless options; None for `initializer` chooses by the activation."""
-        super().__init__(activation)
-        self.out_channels = shapes.whole_number(out_channels, "out_channels", least=1)
         self.kernel_size = shapes.whole_number(kernel_size, "kernel_size", least=1)
+        super().__init__(out_channels, (self.kernel_size,), groups, activation, bias, initializer)
         self.stride = shapes.whole_number(stride, "stride", least=1)
         self.padding = padding
         self.dilation = shapes.whole_number(dilation, "dilation", least=1)
-        self.groups = shapes.whole_number(groups, "groups", least=1)
-        self.bias = bias
-        self.initializer = initializer
-        self._initialize = get_initializer(initializer, activation)
-
-    def plan(self, input_shape: Shape, dtype: DTypeLike = np.float32) -> None:
-        """Declare w, random, and b, zeros, for examples of shape (L, C)."""
-        self.output_shape(input_shape)
-        w_shape = (self.kernel_size, input_shape[1] // self.groups, self.out_channels)
-        self._declare("w", w_shape, self._initialize, dtype)
-        if self.bias:
-            self._declare("b", (self.out_channels,), zeros, dtype)
 
     def output_shape(self, input_shape: Shape) -> Shape:
         """Return (L', out_channels) for (L, C)."""
@@ -206,9 +209,6 @@ class Conv1D(ActivatedLayer):
         dz, x, w = self._before_activation(dy), self._remembered(), self.params["w"]
         dw, db = conv2d_weight_gradients(dz[:, None], x[:, None], w[None], **self._row_options(x))
         self._keep_grads(dw[0], db)
-
-    def _keep_grads(self, dw: Array, db: Array) -> None:
-        self.grads = {"w": dw, "b": db} if self.bias else {"w": dw}
 
     def _row_options(self, x: Array) -> dict[str, Any]:
         # A sequence is an image of one row: these are the options of its 2-D convolution.
