@@ -24,6 +24,7 @@ from cnnkit.widgets.pacing import Pacer
 SIZES = (7, 14, 28, 56, 112)
 CHANNELS = (3, 16, 32, 64, 128, 256)
 FILTERS = (16, 32, 64, 128, 256)
+KERNELS = (1, 3, 5)
 DTYPES = ("float32", "float64")
 RUNGS = tuple(rung.name for rung in LADDER)
 FACTORS = (10, 100, 1000, 10_000, 100_000, 1_000_000)
@@ -33,10 +34,10 @@ _BREATH, _FRAME = 0.02, 0.25  # seconds: for the notebook between calls, and bet
 class LadderBench(ChapterWidget):
     """Choose a layer, guess which rung is quickest and by how much, then race them all on this machine.
 
-    State, all of it settable: `size` (pixels a side), `channels`, `filters`, `dtype`, `threads` (0: all
-    cores), of a 3x3 convolution with stride 1 and padding "same"; `guess` (a name of RUNGS, "" for none yet)
-    and `guess_factor` (of FACTORS, 0 for none yet: how many times the first rung's speed); `chosen`, the
-    rung that is explained. Another layer, type or number of threads clears the results.
+    State, all of it settable: `size` (pixels a side), `channels`, `filters` and `kernel_size` of a
+    convolution with stride 1 and padding "same"; `dtype`; `threads` (0: all cores); `guess` (a name of
+    RUNGS, "" for none yet) and `guess_factor` (of FACTORS, 0 for none yet: how many times the first rung's
+    speed); `chosen`, the rung that is explained. Another layer, type or number of threads clears the results.
     Actions, each with its button: `run()`, which works in the background of a notebook, and `stop()`;
     without a notebook `finish()`, which returns when all is timed.
     Results: `running`, `race` (a `Race`, None before), `machine` (a `Machine`, None before), `placements`,
@@ -48,6 +49,7 @@ class LadderBench(ChapterWidget):
     size = traitlets.Enum(SIZES, 56).tag(state=True)
     channels = traitlets.Enum(CHANNELS, 64).tag(state=True)
     filters = traitlets.Enum(FILTERS, 64).tag(state=True)
+    kernel_size = traitlets.Enum(KERNELS, 3).tag(state=True)
     dtype = traitlets.Enum(DTYPES, "float32").tag(state=True)
     threads = traitlets.Int(0, min=0).tag(state=True)
     guess = traitlets.Enum(("", *RUNGS), "").tag(state=True)
@@ -66,7 +68,7 @@ class LadderBench(ChapterWidget):
         self.problem = Problem(0, 1, 1)
         self.race: Race | None = None
         self.machine: Machine | None = None
-        self._raced: tuple[Any, ...] = ()
+        self._asked: tuple[Any, ...] = ()
         self._guessed: tuple[str, int] = ("", 0)
         self._news, self._shown_at = "", 0.0
         self._pacer = Pacer(self._turn, self._ended)
@@ -79,13 +81,13 @@ class LadderBench(ChapterWidget):
         """Describe the layer, drop results of another one, and show."""
         if self.threads:
             check_threads(self.threads)
-        asked = (self.size, self.channels, self.filters, self.dtype, self.threads)
-        if asked != self._raced:
-            self._raced = asked
+        problem = Problem(self.size, self.channels, self.filters, self.kernel_size, self.dtype)
+        if (problem, self.threads) != self._asked:
+            self._asked = problem, self.threads
             self._pacer.stop()
             self.race = self.machine = None
             self._news = ""
-            self.problem = Problem(self.size, self.channels, self.filters, dtype=self.dtype)
+            self.problem = problem
         self._show()
 
     def run(self) -> None:
@@ -190,7 +192,8 @@ class LadderBench(ChapterWidget):
         return [
             Select("size", "Image, pixels a side", tuple((f"{n} × {n}", n) for n in SIZES)),
             Select("channels", "Channels", CHANNELS),
-            Select("filters", "Filters, 3 × 3", FILTERS),
+            Select("filters", "Filters", FILTERS),
+            Select("kernel_size", "Kernel", tuple((f"{n} × {n}", n) for n in KERNELS)),
             Select("dtype", "Numbers", DTYPES),
             Select("threads", "Threads", (("all cores", 0), *counts)),
             Select("guess", "Your guess: the quickest is", (("choose a rung", ""), *RUNGS)),
@@ -269,9 +272,11 @@ class LadderBench(ChapterWidget):
 
         After a race, also what was measured.
         """
-        lines = [f"Ladder bench: 3 x 3 convolution of {self.size} x {self.size} x {self.channels}, "]
-        lines[0] += f"{self.filters} filters, {self.dtype}"
-        lines.append(text.layer(self.problem, None))
+        lines = [
+            f"Ladder bench: {self.kernel_size} x {self.kernel_size} convolution, {self.filters} filters, of "
+            f"{self.size} x {self.size} x {self.channels}, {self.dtype}",
+            text.layer(self.problem, None),
+        ]
         lines += [f"{index}. {rung.name}" for index, rung in enumerate(LADDER, start=1)]
         if self.placements:
             lines += [self.summary, text.bars_label(text.entries(self.race, self.problem, LADDER), None)]

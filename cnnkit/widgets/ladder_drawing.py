@@ -14,7 +14,7 @@ PLACES = 41
 """Intensities that the roof's cursor can visit."""
 
 _ROW, _TOP, _BOTTOM = 34, 40, 34
-_NAMES, _WIDTH, _RIGHT = 190, 640, 150  # pixels for the names, for all, for the numbers behind the bars
+_NAMES, _WIDTH, _RIGHT = 248, 700, 150  # pixels for the names, for all, for the numbers behind the bars
 _LEAST, _MOST = 1e-4, 1e4  # GFLOP/s that any machine's bars lie between
 _ROOF_SIZE, _ROOF_MARGINS = (430, 330), (62, 28, 22, 42)  # left, top, right, bottom
 
