@@ -103,8 +103,8 @@ print(lenet_params(), lenet.count_params())
 # %% [markdown]
 # This is LeNet-5 as everybody types it today. **The original differs**, and has 60,000 parameters:
 #
-# - *Subsampling* was not a plain average. Each map had two trained numbers, a coefficient and a bias, and a squashing function
-#   behind it.
+# - *Subsampling* was not the plain average that the text names. Each map had two trained numbers, a coefficient and a bias, and a
+#   squashing function behind it.
 # - C3 did not read all six maps: a *table* connects each of its 16 maps with 3, 4 or 6 of them, 60 connections of 96. It saved work,
 #   and broke the symmetry: different maps had to learn different things.
 # - The function was $1.7159 \tanh(2z/3)$, and the output the *distance* to a fixed picture of each digit, 84 pixels that nobody
@@ -246,7 +246,7 @@ for place in ("1x1", "3x3"):
     )
 
 # %% [markdown]
-# (With biases there would be $H' W' F$ additions more, under one per cent.)
+# (With biases there would be $H' W' F$ additions more, as a rule under one per cent.)
 #
 # **Activation memory.** Training keeps the outputs of all layers until the backward pass: numbers × 4 bytes × batch. It grows with the
 # *batch*, parameters do not. Parameters count three or four times in training: the weight, its gradient, and one moment (momentum) or
@@ -263,11 +263,12 @@ print(
 )
 
 # %% [markdown]
-# (Sources disagree here. CS231n's notes sum VGG-16 up to "24M" numbers, while their own list adds up to 15.2 million with the
-# picture, which is our number; others count ReLU's outputs separately, or only what convolutions return: 13.5 million.)
+# (Sources disagree here. CS231n's notes sum VGG-16 up to "24M" numbers, while their own list adds up to 15.2 million: our number
+# and the picture's 150,528. Others count ReLU's outputs separately, or only what convolutions return: 13.5 million.)
 #
-# **Against a dense layer.** One neuron on 224×224×3 pixels needs 150,528 weights. A dense layer from $W \times H \times C$ to
-# $W \times H \times F$ needs $W H F\,(W H C + 1)$ parameters; the $K \times K$ convolution $F\,(K^2 C + 1)$, for any size:
+# **Against a dense layer.** One neuron on 224×224×3 pixels needs 150,528 weights, a thousand of them 150 million, and nothing in
+# them knows that neighbours belong together. A dense layer from $W \times H \times C$ to $W \times H \times F$ needs
+# $W H F\,(W H C + 1)$ parameters; the $K \times K$ convolution $F\,(K^2 C + 1)$, for any size:
 
 # %%
 W, H, C, F, K = 32, 32, 3, 16, 3
@@ -432,9 +433,9 @@ print(
 # is where a trained VGG refuses. The first convolution's activations need $7 \cdot 7 = 49$ times less memory, not 7.
 #
 # > [!INTERVIEW] Why is VGG rarely used today?
-# > 138 million parameters (553 MB), nearly all in one dense layer, 15.5 G multiply-adds, no skips, no normalisation. ResNet-50 is
-# > more accurate with a fifth of the parameters and a quarter of the work. VGG lives on as a feature extractor, in style transfer
-# > and perceptual losses.
+# > 138 million parameters (553 MB), three quarters of them in one dense layer, 15.5 G multiply-adds, no skips, no normalisation.
+# > ResNet-50 is more accurate with a fifth of the parameters and a quarter of the work. VGG lives on as a feature extractor, in
+# > style transfer and perceptual losses.
 
 # %%
 drill("stack-of-small-kernels")
@@ -723,7 +724,8 @@ print(
 # %% [markdown]
 # **When the map is halved or channels change**, x does not fit. Three ways: a strided 1×1 convolution (*projection*, the usual
 # one), zeros for the missing channels with a strided copy (no parameters), or an average pool and then a 1×1, which throws no
-# pixels away. Elsewhere the **identity** is better: it costs nothing and lets signals through untouched.
+# pixels away. Elsewhere the **identity** is the choice: it costs nothing, lets signals through untouched, and projections
+# everywhere gained next to nothing in the paper.
 #
 # **Bottleneck.** ResNet-50 and above squeeze with 1×1, work with 3×3, and expand with 1×1. At 16×16 with an identity skip:
 
@@ -820,7 +822,7 @@ print("a bias before batch norm changes the result by less than 1e-12:", bool(ga
 # > [!FRAMEWORKS] Two momenta
 # > Keras: running = momentum · running + (1 − momentum) · batch, with 0.99. PyTorch's `momentum` of 0.1 is the *other* factor, so
 # > 0.9 in Keras' sense. PyTorch divides the running variance by the count less one, Keras by the count. And `eps` differs: 1e-5
-# > and 1e-3.
+# > in PyTorch, 1e-3 in Keras.
 #
 # **Other normalisations** differ in *what they average over*. **Group normalisation** splits the $C$ channels of *one* picture
 # into $G$ groups and takes mean and variance over the group's channels and all positions; gamma and beta are $C$ each. $G = 1$ is
@@ -931,13 +933,12 @@ for side in (224, 448, 896, 1792):
 # | built in (*inductive bias*) | neighbours belong together; the same pattern anywhere | hardly anything: patches |
 # | sees the whole picture | after many layers | from the first block |
 # | weights of the mixing | fixed after training | computed from the input |
-# | data | good from tens of thousands of pictures | needs millions, or pretraining, or strong augmentation |
+# | data | learns from thousands of pictures | in the paper behind CNNs with ImageNet's 1.3 million, ahead with 300 million; or strong augmentation |
 # | work in the number of pixels | linear | quadratic in tokens |
 # | another picture size | runs as it is (with global pooling) | positions must be interpolated |
 #
-# What a CNN knows from the start, a transformer must learn from data. With little data the CNN wins, with 300 million pictures
-# the transformer did; between them lie recipes of training, and hybrids. Swin transformers attend within windows (locality is
-# back), and ConvNeXt shows that a CNN with the same training keeps up.
+# What a CNN knows from the start, a transformer must learn from data. Between the two lie recipes of training, and hybrids. Swin
+# transformers attend within windows (locality is back), and ConvNeXt shows that a CNN with the same training keeps up.
 
 # %%
 drill("tokens-of-a-picture")
@@ -976,7 +977,7 @@ print("factor", f"{full.count_macs() / separable.count_macs():.1f}")
 # - **SqueezeNet** (2016): AlexNet's accuracy with 1.2 M parameters, by *fire modules*: squeeze with 1×1, expand with 1×1 and 3×3
 #   side by side.
 # - **ShuffleNet** (2017): even the 1×1 is grouped. Then groups would never exchange anything, so a **channel shuffle** mixes
-#   them, without a single operation:
+#   them, without any arithmetic:
 
 
 # %%
@@ -994,7 +995,7 @@ print(
 # - **ResNeXt** (2016): the bottleneck's 3×3 in 32 groups (*cardinality* 32, written 32×4d). Same as 32 small paths that are
 #   summed; at equal cost more accurate than going wider or deeper.
 # - **SENet** (2017): *squeeze and excitation* weighs the channels: the mean of each (squeeze), through two small dense layers
-#   with ReLU and sigmoid (excite), scales it. Two to ten per cent more parameters, hardly more work, and it can be put behind any
+#   with ReLU and sigmoid (excite), scales it. Ten per cent more parameters in ResNet-50, hardly more work, and it can be put behind any
 #   block. The inner width is $C / r$, $r = 16$ as a rule:
 
 
@@ -1037,6 +1038,8 @@ print(
 # - **GANs** use the pattern both ways. A *generator* goes from noise to an image by transposed (or upsampling) convolutions, with
 #   tanh at the end; a *discriminator* is a CNN that says real or made. DCGAN's rules: strides instead of pooling, batch norm in
 #   both, ReLU in the one and leaky ReLU in the other, no dense layers inside.
+# - Also named: *Highway networks* (skips with a learned gate, just before ResNet), *NASNet* and *RegNet* (found by search),
+#   *U-Net* (chapter 11), *stochastic depth* (chapter 09).
 
 # %%
 drill("inverted-residual-weights")
@@ -1054,8 +1057,8 @@ drill("channel-shuffle-code")
 #
 # The numbers of torchvision's documentation for its first ImageNet weights: top-1 accuracy on 50,000 validation pictures,
 # millions of parameters, G multiply-adds. (Trained with today's recipes the same networks gain four points and more: ResNet-50
-# has 80.9 % in its second version. Compare recipes before you compare architectures. ViT-B/16, EfficientNet and ConvNeXt had the
-# newer ones.)
+# has 80.9 % in its second version. Compare recipes before you compare architectures. ViT-B/16, EfficientNet-B0 and ConvNeXt-T
+# were trained with more recent recipes.)
 
 # %%
 published = {
@@ -1078,8 +1081,8 @@ figures.show(figures.draw_landscape, published, offsets=offsets, caption=caption
 
 # %% [markdown]
 # - **ResNet-50**: the default. Robust, fast on every device, pretrained weights everywhere, the backbone of most detectors.
-#   **ResNet-18/34** (basic blocks) for quick trials and small data; **101/152** (bottlenecks) for a little more accuracy at twice
-#   the work.
+#   **ResNet-18/34** (basic blocks) for quick trials and small data; **101/152** (bottlenecks) for one or two points more (44.5
+#   and 60.2 M parameters, 7.8 and 11.5 G).
 # - **EfficientNet**: the best accuracy per multiply-add. But depthwise layers move much memory for little arithmetic, so *time*
 #   per multiply-add is worse.
 # - **MobileNet, ShuffleNet**: when latency, memory or battery decide; quantise them as well (chapter 08).
@@ -1089,7 +1092,7 @@ figures.show(figures.draw_landscape, published, offsets=offsets, caption=caption
 # then accuracy. **Measure time, do not trust multiply-adds.**
 #
 # **Play.** Every network of this chapter, layer by layer: shapes, parameters, multiply-adds, memory. Change the picture's size or
-# the width, and see what grows.
+# the width, open a block, put two networks side by side, and see what grows.
 
 # %%
 ArchitectureBrowser()
