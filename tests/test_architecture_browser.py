@@ -103,6 +103,28 @@ def test_another_size_scales_the_convolutions_and_breaks_the_dense_layer():
     assert browser.sums.macs == made.count_macs()
 
 
+def test_another_width_scales_the_inner_layers_by_its_square():
+    browser = ArchitectureBrowser("VGG-16", width=0.5)
+    whole = count("VGG-16", PUBLISHED)
+    assert browser.sums.params == zoo.vgg16(width=0.5).count_params()
+    assert 4 * browser.rows[1].macs == whole.rows[1].macs
+    assert 2 * browser.rows[0].macs == whole.rows[0].macs  # three channels come in, whatever the width
+    assert browser.changed == []
+    assert browser.scaling == (
+        "With layers × 0.5 as wide: multiply-adds × 0.251, activations × 0.5, parameters × 0.257. Weights "
+        "trained at another width fit nowhere."
+    )
+    browser._settings.set(width=2.0)
+    assert browser.sums.macs == zoo.vgg16(width=2.0).count_macs()
+    browser.network = "ViT-B/16"
+    assert browser.width == browser._settings["width"] == 1
+    assert "width" in browser._settings.disabled
+    browser.other = "ResNet-50"
+    browser.network = "ResNet-18"
+    browser.width = 0.25
+    assert browser.other_sums.params == zoo.resnet50(width=0.25).count_params()
+
+
 def test_a_block_is_opened_and_closed():
     browser = ArchitectureBrowser("GoogLeNet", layer=7)
     before = browser.rows

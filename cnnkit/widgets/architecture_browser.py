@@ -18,6 +18,7 @@ from cnnkit.widgets.chart import Chart
 from cnnkit.widgets.control_kinds import Button, Control, Readout, Select
 from cnnkit.widgets.controls import Controls
 from cnnkit.widgets.layer_bills import Bill, Counted, Totals, bills, totals, unfolded
+from cnnkit.widgets.sliding import number
 
 NETWORKS: dict[str, Callable[..., Sequential]] = {
     "LeNet-5": zoo.lenet5,
@@ -33,8 +34,11 @@ NETWORKS: dict[str, Callable[..., Sequential]] = {
 }
 """What makes each network, by its name; `input_shape` makes it for pictures of another size."""
 
+ONE_WIDTH = {"LeNet-5", "LeNet-5, original", "ViT-B/16"}
+"""Networks that the zoo makes in their published width only."""
 NONE = "none"
 PUBLISHED = 0
+WIDTHS = (0.25, 0.5, 1.0, 2.0)
 SIZES = (32, 64, 96, 128, 160, 192, 224, 256, 320, 384, 448, 512)
 
 
@@ -42,7 +46,8 @@ class ArchitectureBrowser(ChapterWidget):
     """Choose a network and walk through its layers; change the input's size; put another one beside it.
 
     State, all of it settable: `network` and `other`, names of NETWORKS (`other` may be `NONE`); `size`, the
-    input's rows and columns, or `PUBLISHED`; `layer` and `other_layer`, the rows of the tables that are
+    input's rows and columns, or `PUBLISHED`; `width`, by which the channels of all layers but the last are
+    multiplied, in networks outside ONE_WIDTH; `layer` and `other_layer`, the rows of the tables that are
     explained; `opened`, names of the containers whose inside is shown, in both tables.
     Results: `rows` and `other_rows`, the bills on display; `sums` and `other_sums`, each network's `Totals`;
     `changed`, names of layers whose weights do not fit this size of input; and the sentences `summary`,
@@ -54,6 +59,7 @@ class ArchitectureBrowser(ChapterWidget):
     network = traitlets.Unicode("VGG-16").tag(state=True)
     other = traitlets.Unicode(NONE).tag(state=True)
     size = traitlets.Int(PUBLISHED, min=0, max=1024).tag(state=True)
+    width = traitlets.Float(1.0, min=0.05, max=4.0).tag(state=True)
     layer = traitlets.Int(0, min=0).tag(state=True)
     other_layer = traitlets.Int(0, min=0).tag(state=True)
     opened = traitlets.Tuple().tag(state=True)
@@ -82,8 +88,9 @@ class ArchitectureBrowser(ChapterWidget):
     def update(self) -> None:
         """Count the networks for this size of input, and explain the chosen layers."""
         names = [self.network] if self.other == NONE else [self.network, self.other]
-        now = [count(name, self.size) for name in names]
-        published = [count(name, PUBLISHED) for name in names]
+        self.width = 1.0 if self.network in ONE_WIDTH else self.width
+        now = [count(name, self.size, self.width) for name in names]
+        published = [count(name, PUBLISHED, self.width) for name in names]
         changes = [
             architecture_text.changed_layers(before.rows, after.rows)
             for before, after in zip(published, now, strict=True)
@@ -93,7 +100,9 @@ class ArchitectureBrowser(ChapterWidget):
         self.layer = min(self.layer, len(self.rows) - 1)
         self.summary = architecture_text.summary(self.network, now[0].network, now[0].sums)
         self.layer_text = architecture_text.layer_text(self.rows[self.layer])
-        self.scaling = architecture_text.scaling(published[0], now[0], self.changed)
+        self.scaling = architecture_text.scaling(
+            count(self.network, PUBLISHED), now[0], self.width, self.changed
+        )
         self._put_beside(now[1:])
         self._show(changes)
 
@@ -121,7 +130,7 @@ class ArchitectureBrowser(ChapterWidget):
     # ---- showing
 
     def _build(self) -> None:
-        self._settings = Controls(_setting_controls(self.size), label="Which network")
+        self._settings = Controls(_setting_controls(self.size, self.width), label="Which network")
         self._tables = [Chart(title="", layout=flexible("1 1 380px", FULL + 6)) for _ in range(2)]
         self._bills = Controls([], label="The chosen layers")
         self._shares = Chart(
@@ -130,7 +139,7 @@ class ArchitectureBrowser(ChapterWidget):
         self._texts = Controls(
             [
                 Readout("summary", "Sums", wide=True, lines=2),
-                Readout("scaling", "Input size", wide=True, lines=2),
+                Readout("scaling", "What scales", wide=True, lines=2),
                 Readout("comparison", "Side by side", wide=True, lines=2),
             ],
             label="The network as a whole",
@@ -168,8 +177,9 @@ class ArchitectureBrowser(ChapterWidget):
             readouts.append(Readout("other_text", f"Chosen in {self.other}", wide=True, lines=2))
         self._bills.replace(readouts)
         self._bills.set(**{readout.name: getattr(self, readout.name) for readout in readouts})
-        self._settings.replace(_setting_controls(self.size))
-        self._settings.disabled = [] if self.rows[self.layer].inner else ["open"]
+        self._settings.replace(_setting_controls(self.size, self.width))
+        fixed = ["width"] if self.network in ONE_WIDTH else []
+        self._settings.disabled = fixed + ([] if self.rows[self.layer].inner else ["open"])
 
     def _networks(self) -> dict[str, Totals]:
         assert self.sums is not None
@@ -225,27 +235,28 @@ class ArchitectureBrowser(ChapterWidget):
 
 
 @cache
-def count(name: str, size: int) -> Counted:
+def count(name: str, size: int, width: float = 1.0) -> Counted:
     """Return a network for square pictures of `size` pixels a side, or as published, and what it costs.
 
-    No weights are drawn. Raises OptionError for an unknown name, ShapeError for a size that it cannot take.
+    `width` multiplies the channels, where the zoo offers that. No weights are drawn. Raises OptionError for
+    an unknown name, ShapeError for a size that the network cannot take.
     """
     if name not in NETWORKS:
         raise OptionError(f"network is {name!r}; expected one of {', '.join(NETWORKS)}")
-    make = NETWORKS[name]
-    if size == PUBLISHED:
-        network = make()
-    else:
-        channels = count(name, PUBLISHED).network.input_shape[2]
-        network = make(input_shape=(size, size, channels))
+    options: dict[str, Any] = {} if name in ONE_WIDTH else {"width": width}
+    if size != PUBLISHED:
+        options["input_shape"] = (size, size, count(name, PUBLISHED).network.input_shape[2])
+    network = NETWORKS[name](**options)
     return Counted(network, bills(network), totals(network))
 
 
-def _setting_controls(size: int) -> list[Control]:
+def _setting_controls(size: int, width: float) -> list[Control]:
     sizes = sorted({*SIZES, size} - {PUBLISHED})
+    widths = sorted({*WIDTHS, width})
     return [
         Select("network", "Network", tuple(NETWORKS), "VGG-16"),
         Select("size", "Input", (("as published", PUBLISHED), *((f"{n} × {n}", n) for n in sizes))),
+        Select("width", "Width", tuple((f"× {number(w)}", w) for w in widths), 1.0),
         Select("other", "Beside it", (NONE, *NETWORKS)),
         Button("open", "Open or close this block"),
     ]

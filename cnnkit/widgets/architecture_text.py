@@ -81,15 +81,22 @@ def changed_layers(published: Sequence[Bill], now: Sequence[Bill]) -> list[str]:
     return names
 
 
-def scaling(published: Counted, now: Counted, changed: Sequence[str]) -> str:
-    """Return what another input size does to the counts; `changed` names the layers that cannot follow."""
+def scaling(published: Counted, now: Counted, width: float, changed: Sequence[str]) -> str:
+    """Return what another input size and another `width` do to the counts.
+
+    `changed` names the layers whose weights another input size does not fit.
+    """
     (before, after), size = (published.sums, now.sums), published.network.input_shape
-    if size == now.network.input_shape:
-        return "This is the published size. Choose another one, and see what scales."
     pixels = _ratio(size[0] * size[1], now.network.input_shape[0] * now.network.input_shape[1])
+    causes = [f"{pixels} the pixels of {shape_text(size)}"] if size != now.network.input_shape else []
+    causes += [f"layers × {number(width)} as wide"] if width != 1 else []
+    if not causes:
+        return "This is the published size. Choose another one, and see what scales."
     names = {"multiply-adds": "macs", "activations": "activations", "parameters": "params"}
     ratios = [f"{what} {_ratio(getattr(before, name), getattr(after, name))}" for what, name in names.items()]
-    text = f"Instead of {shape_text(size)}, {pixels} the pixels: {', '.join(ratios)}."
+    text = f"With {' and '.join(causes)}: {', '.join(ratios)}."
+    if width != 1:
+        return f"{text} Weights trained at another width fit nowhere."
     if not changed:
         return f"{text} No layer's weights depend on the size: trained ones still fit."
     return f"{text} Trained weights no longer fit where a ✱ stands ({', '.join(changed)})."

@@ -255,7 +255,7 @@ def test_the_input_is_moved_by_keys_and_by_pointer(digit):
 def networks(chapter) -> Iterator[Locator]:
     area = chapter.outputs("ArchitectureBrowser()")
     yield area
-    pick(area, other="none", size="as published")
+    pick(area, other="none", size="as published", width="× 1")
     pick(area, network="VGG-16")
     press(table(area, 0), "Shift+ArrowUp", 3)
     table(area, 2).press("Shift+ArrowUp")
@@ -308,6 +308,10 @@ def test_another_size_and_a_refused_one(networks):
     expected = ArchitectureBrowser("AlexNet", size=448)
     expect(readout(networks, "scaling")).to_have_text(expected.scaling)
     assert "no longer fit where a ✱ stands (dense)" in expected.scaling
+    pick(networks, size="as published", width="× 0.5")
+    expect(readout(networks, "scaling")).to_have_text(ArchitectureBrowser("AlexNet", width=0.5).scaling)
+    pick(networks, size="448 × 448", width="× 1")
+    expect(readout(networks, "scaling")).to_have_text(expected.scaling)
     pick(networks, size="32 × 32")
     expect(control(networks, "size").locator(".cnnkit-message")).to_contain_text("max_pooling2d_2")
     expect(control(networks, "size").locator("option:checked")).to_have_text("448 × 448")
