@@ -123,6 +123,7 @@ def draw_ladder_bench(
     left.invert_yaxis()
     left.margins(x=0.2)
     _draw_ceilings(machine, *axis_limits(placements, machine), right)
+    right.title.set_fontsize(9)
     for at in placements.values():
         right.plot(at.intensity, at.gflops, "o", color=PALETTE["blue"], markersize=5)
 

@@ -124,8 +124,7 @@ class LadderBench(ChapterWidget):
         assert self.race is not None
         if self.machine is None:
             self.machine = self._measured()
-            intensity = self.problem.work.intensity
-            self._show_roof(drawing.nearest_column(intensity, self.machine, self.placements))
+            self._show_roof(drawing.nearest_column(self.machine, self.problem.work))
             return _BREATH
         if not self.race.step():
             self._news = ""
@@ -254,7 +253,7 @@ class LadderBench(ChapterWidget):
         placements, machine = self.placements, self.machine
         self._roof.title = f"The roof of this machine, {self.dtype}"
         made = drawing.roof_plot(machine, placements, work, label=text.roof_label(machine, work))
-        at = drawing.intensity_at(column, machine, placements)
+        at = drawing.intensity_at(column, machine, work)
         self._roof.show(made, at=(0, column), text=text.under_the_roof(at, machine))
 
     def _rung_pointed_at(self, change: Any) -> None:

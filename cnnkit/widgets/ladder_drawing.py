@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from cnnkit.roofline import Machine, Placement, Work
-from cnnkit.roofline.placement import axis_limits
 from cnnkit.roofline.race import Entry
 from cnnkit.widgets.svg_plot import Drawing, color_of, picture, words_at
 
@@ -39,7 +38,10 @@ def rung_bars(entries: Sequence[Entry], roof: float | None, *, label: str) -> Dr
 
 def roof_plot(machine: Machine, placements: Mapping[str, Placement], work: Work, *, label: str) -> Drawing:
     """Return the two ceilings on logarithmic axes, the layer's intensity, and a dot for each rung there."""
-    across, up = axis_limits(placements, machine)
+    across = intensity_limits(machine, work)
+    up = _around(
+        [machine.peak_gflops * 1.2, machine.peak_gflops / 100, *(p.gflops for p in placements.values())]
+    )
     parts = [_roof_axes(across, up)]
     corners = " ".join(
         "{:.1f},{:.1f}".format(*_place(at, machine.roof(at), across, up))
@@ -57,16 +59,26 @@ def roof_plot(machine: Machine, placements: Mapping[str, Placement], work: Work,
     return Drawing(picture(_ROOF_SIZE, parts), label, width, 1, PLACES, box, cells=False)
 
 
-def intensity_at(column: int, machine: Machine, placements: Mapping[str, Placement]) -> float:
+def intensity_limits(machine: Machine, work: Work) -> tuple[float, float]:
+    """Return the ends of the roof's axis: powers of ten around the ridge and the layer."""
+    return _around([machine.ridge / 10, machine.ridge * 10, work.intensity])
+
+
+def intensity_at(column: int, machine: Machine, work: Work) -> float:
     """Return the operations a byte at one of the roof's PLACES."""
-    low, high = axis_limits(placements, machine)[0]
+    low, high = intensity_limits(machine, work)
     return low * math.pow(high / low, column / (PLACES - 1))
 
 
-def nearest_column(intensity: float, machine: Machine, placements: Mapping[str, Placement]) -> int:
-    """Return the one of the roof's PLACES that is nearest to `intensity`."""
-    low, high = axis_limits(placements, machine)[0]
-    return round(math.log(intensity / low) / math.log(high / low) * (PLACES - 1))
+def nearest_column(machine: Machine, work: Work) -> int:
+    """Return the one of the roof's PLACES that is nearest to the layer."""
+    low, high = intensity_limits(machine, work)
+    return round(math.log(work.intensity / low) / math.log(high / low) * (PLACES - 1))
+
+
+def _around(values: Sequence[float]) -> tuple[float, float]:
+    """Return the powers of ten around all `values`."""
+    return 10.0 ** math.floor(math.log10(min(values))), 10.0 ** math.ceil(math.log10(max(values)))
 
 
 # ---- bars
@@ -110,9 +122,8 @@ def _along(gflops: float, limits: tuple[float, float]) -> float:
 
 def _decades(values: Sequence[float | None]) -> tuple[float, float]:
     """Return the powers of ten around all known values; a thousandth to a hundred where there are none."""
-    known = [min(max(value, _LEAST), _MOST) for value in values if value] or [1e-3, 1e2]
-    low, high = math.floor(math.log10(min(known))), math.ceil(math.log10(max(known)))
-    return 10.0**low, 10.0 ** max(high, low + 1)
+    low, high = _around([min(max(value, _LEAST), _MOST) for value in values if value] or [1e-3, 1e2])
+    return low, max(high, 10 * low)
 
 
 # ---- roof

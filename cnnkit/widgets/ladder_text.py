@@ -46,11 +46,10 @@ def layer(problem: Problem, machine: Machine | None) -> str:
 
 def rung(explained: Any, race: Race | None, machine: Machine | None) -> str:
     """Return what a rung changes and why, and how it did."""
-    about = f"{explained.name}: {explained.why}"
     if race is None or machine is None:
-        return about
+        return f"{explained.name}: {explained.why}"
     index = next(i for i, entry in enumerate(race.entries) if entry.rung.name == explained.name)
-    return f"{_result(race.entries, index, machine)} {about}"
+    return f"{explained.name}: {_result(race.entries, index, machine)} {explained.why}"
 
 
 def _result(found: Sequence[Entry], index: int, machine: Machine) -> str:
@@ -135,7 +134,7 @@ def under_the_roof(intensity: float, machine: Machine) -> str:
     """Return what an intensity allows."""
     bound = "memory" if intensity < machine.ridge else "arithmetic"
     most = f"at most {machine.roof(intensity):.3g} GFLOP/s, limited by {bound}"
-    return f"{intensity:.3g} operations a byte: {most}"
+    return f"{float(f'{intensity:.3g}'):,.4g} operations a byte: {most}"
 
 
 def _threads(machine: Machine) -> str:
