@@ -10,6 +10,7 @@ from cnnkit.widgets.draw_pad import DrawPad
 from cnnkit.widgets.geometry_explorer import GeometryExplorer
 from cnnkit.widgets.gradient_flow import GradientFlow
 from cnnkit.widgets.kernel_lab import KernelLab
+from cnnkit.widgets.ladder_bench import LadderBench
 from cnnkit.widgets.network_view import NetworkView
 from cnnkit.widgets.pooling_bench import PoolingBench
 from cnnkit.widgets.relu_rescue import ReluRescue
@@ -29,6 +30,7 @@ __all__ = [
     "GeometryExplorer",
     "GradientFlow",
     "KernelLab",
+    "LadderBench",
     "NetworkView",
     "PoolingBench",
     "ReluRescue",
