@@ -53,15 +53,15 @@ def draw_ladder(gflops: Mapping[str, float], roof: float, ax: Axes) -> None:
     lowest = 10 ** np.floor(np.log10(min(speeds)))
     ax.set(xscale="log", xlabel="GFLOP/s", xlim=(lowest, 6 * max(*speeds, roof)))
     for place, speed in enumerate(speeds):
-        ax.text(
-            speed * 1.15, place, f"{speed:,.2g}" if speed < 10 else f"{speed:,.0f}", va="center", fontsize=8
-        )
+        label = f"{speed:,.2g}" if speed < 10 else f"{speed:,.0f}"
+        ax.text(speed * 1.15, place, label, va="center", fontsize=8, backgroundcolor="white")
     ax.invert_yaxis()
 
 
 def draw_waiting(runs: Mapping[str, Sequence[tuple[int, float, float]]], figure: FigureBase) -> None:
     """Draw, one panel for each run, when which client waited: (client, start, end) in seconds."""
     panels = figure.subplots(1, len(runs), squeeze=False)[0]
+    most = 1 + max(client for requests in runs.values() for client, _, _ in requests)
     for panel, (name, requests) in zip(panels, runs.items(), strict=True):
         for client, start, end in requests:
             color = _COLORS[client % len(_COLORS)]
@@ -70,7 +70,7 @@ def draw_waiting(runs: Mapping[str, Sequence[tuple[int, float, float]]], figure:
             )
         clients = sorted({client for client, _, _ in requests})
         panel.set(xlabel="milliseconds", ylabel="client", yticks=clients)
-        panel.invert_yaxis()
+        panel.set_ylim(most - 0.4, -0.6)
         panel.set_title(name)
 
 
