@@ -11,6 +11,7 @@ from cnnkit.kernels.arguments import (
     Padding,
     Pair,
     check_conv2d,
+    check_float,
     check_images,
     check_same_dtype,
     check_x_shape,
@@ -112,7 +113,7 @@ class PreparedConv2D:
                 f"input_shape is {input_shape!r}; expected (H, W, C), one image without its batch"
             )
         options: dict[str, Any] = {"stride": stride, "padding": padding, "dilation": dilation}
-        example = np.broadcast_to(np.zeros((), np.asarray(w).dtype), shape)
+        example = np.broadcast_to(np.zeros((), check_float(w, "w").dtype), shape)
         _, weights, biases, geometry, _ = check_conv2d(example, w, b, **options, groups=groups)
         self.algorithm, self._plan = plan_convolution(
             weights,
