@@ -4,11 +4,14 @@ import numba
 import numpy as np
 import pytest
 from engine_networks import batch, branching, plain
+from kernel_cases import numbers
 
 from cnnkit.engine.plan import Plan, assign_buffers
 from cnnkit.engine.planning import Planner
 from cnnkit.engine.weights import SMALL, WIDTH, WeightWatch, checksum
 from cnnkit.errors import OptionError
+from cnnkit.kernels import loops
+from cnnkit.kernels.parallel.few_rows import dense_few_rows
 from cnnkit.kernels.parallel.threads import check_threads, limited_threads, most_threads
 
 
@@ -61,6 +64,20 @@ def test_threads_are_limited_inside_and_given_back_also_after_an_error():
     assert check_threads(None) == most_threads()
     with pytest.raises(OptionError, match=f"at most {most_threads()}"):
         check_threads(most_threads() + 1)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize(("rows", "terms", "columns"), [(1, 3, 2), (1, 70, 33), (5, 41, 1), (3, 64, 17)])
+def test_a_walk_over_the_weights_is_the_dense_layer(rows, terms, columns, dtype):
+    x, w, b = (
+        numbers(seed, shape, dtype)
+        for seed, shape in enumerate([(rows, terms), (terms, columns), (columns,)])
+    )
+    close = {"rtol": 1e-4, "atol": 1e-4} if dtype == "float32" else {"rtol": 1e-12, "atol": 1e-12}
+    np.testing.assert_allclose(dense_few_rows(x, w, b), loops.dense(x, w, b), **close)
+    np.testing.assert_allclose(dense_few_rows(x, np.asfortranarray(w)), loops.dense(x, w), **close)
+    x[0, terms // 2] = np.nan
+    np.testing.assert_array_equal(np.isnan(dense_few_rows(x, w, b)).all(axis=1), np.isnan(x).any(axis=1))
 
 
 @pytest.mark.parametrize("make", [plain, branching])

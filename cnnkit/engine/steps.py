@@ -14,6 +14,7 @@ from cnnkit import activations
 from cnnkit.kernels import parallel as kernels
 from cnnkit.kernels.arguments import Array
 from cnnkit.kernels.parallel import PreparedConv2D
+from cnnkit.kernels.parallel.few_rows import MOST_ROWS, dense_few_rows
 from cnnkit.layers import BatchNorm, Dense, Layer
 
 Values = list[Array]
@@ -69,8 +70,9 @@ class Connect(_FromOne):
 
     def __call__(self, values: Values) -> None:
         """Set the target."""
-        params = self.layer.params
-        y = kernels.dense(values[self.source], params["w"], params.get("b"))
+        x, params = values[self.source], self.layer.params
+        product = dense_few_rows if len(x) <= MOST_ROWS else kernels.dense
+        y = product(x, params["w"], params.get("b"))
         if self.layer.activation is not None:
             y = activate(y, self.layer.activation.function)
         values[self.target] = y
