@@ -19,6 +19,8 @@ def jobs(dtype: str = "float32") -> dict[str, Job]:
     w = rng.standard_normal((3, 2, 3, 70)).astype(dtype)
     small = rng.standard_normal((3, 3, 6, 70)).astype(dtype)
     few = rng.standard_normal((3, 2, 2, 3)).astype(dtype)
+    rows, matrix = rng.standard_normal((13, 70)).astype(dtype), rng.standard_normal((70, 150)).astype(dtype)
+    prepared = parallel.PreparedDense(matrix, activation="relu")
     wide, depthwise = rng.standard_normal((2, 11, 9, 40)).astype(dtype), w[:, :, :1, :40]
     options = {"stride": (2, 1), "padding": ((1, 0), (2, 1)), "dilation": (1, 2), "groups": 2}
     y = parallel.conv2d(x, w, **options)
@@ -33,6 +35,11 @@ def jobs(dtype: str = "float32") -> dict[str, Job]:
         "depthwise gradients": lambda: parallel.conv2d_backward(wide[:, 2:, 1:], wide, depthwise, groups=40),
         "gradients": lambda: parallel.conv2d_backward(y, x, w, **options),
         "transposed": lambda: (parallel.conv2d_transpose(y, w, **options),),
+        "dense": lambda: (
+            parallel.dense(rows, matrix),
+            *parallel.dense_backward(rows @ matrix, rows, matrix),
+        ),
+        "dense, one row": lambda: (prepared.run(rows[0]), prepared.run(rows)),
         "max": lambda: (parallel.max_pool2d(x, **overlapping),),
         "max gradient": lambda: (parallel.max_pool2d_backward(pooled, x, **overlapping),),
         "average": lambda: (parallel.avg_pool2d(x, **overlapping),),

@@ -17,9 +17,10 @@ from parallel_jobs import jobs
 from cnnkit.kernels import parallel, vectorized
 from cnnkit.kernels.parallel import (
     convolution_loops,
+    dense_loops,
     depthwise_loops,
     direct,
-    pooling,
+    pooling_loops,
     region,
     weight_gradient_loops,
     winograd,
@@ -36,9 +37,10 @@ KERNELS = {
     f"{module.__name__}.{name}": value
     for module in (
         convolution_loops,
+        dense_loops,
         depthwise_loops,
         direct,
-        pooling,
+        pooling_loops,
         weight_gradient_loops,
         winograd,
     )
@@ -189,9 +191,10 @@ def test_warming_up_leaves_nothing_to_compile(capsys):
 POOL_ONCE = """
 import numpy as np
 from cnnkit.kernels import parallel
-from cnnkit.kernels.parallel.pooling import _max
+from cnnkit.kernels.parallel.pooling_loops import max_forward
 print(parallel.max_pool2d(np.arange(4.0).reshape(2, 2, 1)).item())
-print(sum(_max.dispatcher.stats.cache_hits.values()), sum(_max.dispatcher.stats.cache_misses.values()))
+stats = max_forward.dispatcher.stats
+print(sum(stats.cache_hits.values()), sum(stats.cache_misses.values()))
 """
 
 

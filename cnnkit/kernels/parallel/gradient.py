@@ -10,7 +10,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from cnnkit.kernels import vectorized
 from cnnkit.kernels.arguments import (
     Array,
     Geometry,
@@ -22,6 +21,8 @@ from cnnkit.kernels.arguments import (
 )
 from cnnkit.kernels.parallel.convolution import conv2d
 from cnnkit.kernels.parallel.weight_gradient import weight_gradient
+
+ENOUGH_TILES = 32  # of 4x4 results: fewer do not pay for weights that Winograd transforms for a single use
 
 
 @quiet
@@ -177,25 +178,19 @@ def _input_gradient(dy: Array, w: Array, geometry: Geometry) -> Array:
 
 def _stamped(dy: Array, w: Array, geometry: Geometry) -> Array:
     """Return dx as literal stamps: a phase multiplies weights by zeros around dy, which NaN would notice."""
-    extra = [
-        geometry.input_size[axis]
-        - (
-            (dy.shape[1 + axis] - 1) * geometry.stride[axis]
-            + (w.shape[axis] - 1) * geometry.dilation[axis]
-            + 1
-        )
-        + sum(geometry.padding[axis])
-        for axis in (0, 1)
-    ]
-    return vectorized.conv2d_transpose(
-        dy,
-        w,
-        stride=geometry.stride,
-        padding=geometry.padding,
-        dilation=geometry.dilation,
-        groups=geometry.groups,
-        output_padding=(extra[0], extra[1]),
-    )
+    groups, (rows, columns, channels, filters) = geometry.groups, w.shape
+    (s_h, s_w), (d_h, d_w), (height, width) = geometry.stride, geometry.dilation, dy.shape[1:3]
+    (top, bottom), (left, right) = geometry.padding
+    errors = dy.reshape(*dy.shape[:3], groups, filters // groups)
+    weights = w.reshape(rows, columns, channels, groups, filters // groups)
+    size = geometry.input_size[0] + top + bottom, geometry.input_size[1] + left + right
+    padded = np.zeros((len(dy), *size, groups, channels), dy.dtype)
+    for m, n in np.ndindex(rows, columns):
+        down = slice(m * d_h, m * d_h + (height - 1) * s_h + 1, s_h)
+        across = slice(n * d_w, n * d_w + (width - 1) * s_w + 1, s_w)
+        padded[:, down, across] += np.einsum("nijgk,cgk->nijgc", errors, weights[m, n])
+    dx = padded[:, top : size[0] - bottom, left : size[1] - right]
+    return np.ascontiguousarray(dx).reshape(*dx.shape[:3], groups * channels)
 
 
 def _one_phase(dy: Array, w: Array, down: Phase, across: Phase, groups: int) -> Array:
@@ -206,4 +201,12 @@ def _one_phase(dy: Array, w: Array, down: Phase, across: Phase, groups: int) -> 
         return np.zeros((len(dy), down.cells, across.cells, w.shape[3]), dy.dtype)
     rows, columns = ((max(0, p.before), max(0, p.after)) for p in (down, across))
     padding = (rows, columns)
-    return conv2d(errors, w, padding=padding, dilation=(down.dilation, across.dilation), groups=groups)
+    tiles = len(dy) * (down.cells // 4) * (across.cells // 4)
+    return conv2d(
+        errors,
+        w,
+        padding=padding,
+        dilation=(down.dilation, across.dilation),
+        groups=groups,
+        algorithm="auto" if tiles >= ENOUGH_TILES else "direct",
+    )

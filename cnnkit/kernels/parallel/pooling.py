@@ -1,9 +1,8 @@
-"""Pooling on all cores: each ``prange`` iteration owns one row of the result, channels innermost."""
+"""Pooling on all cores: arguments are checked and windows located here, `pooling_loops` computes."""
 
-from typing import Any
+from functools import lru_cache
 
 import numpy as np
-from numba import prange
 
 from cnnkit.kernels.arguments import (
     Array,
@@ -14,7 +13,8 @@ from cnnkit.kernels.arguments import (
     check_max_pool2d_backward,
     check_pool2d,
 )
-from cnnkit.kernels.parallel.region import parallel, plain, serial
+from cnnkit.kernels.parallel import pooling_loops as loops
+from cnnkit.kernels.parallel.region import plain
 
 
 def max_pool2d(
@@ -36,7 +36,10 @@ def max_pool2d(
         x, window, stride=stride, padding=padding, dilation=dilation, ceil_mode=ceil_mode
     )
     y = np.empty((len(images), *geometry.output_size, images.shape[3]), images.dtype)
-    _max(plain(images), y, *_numbers(geometry))
+    sizes = (len(images), images[:1].size, images.shape[3])
+    rows, columns = _cells(geometry, images.shape[3])
+    work = y.size * rows.shape[1] * columns.shape[1]
+    loops.max_forward(plain(images).reshape(-1), y.reshape(-1), sizes, rows, columns, work=work)
     return y[0] if unbatched else y
 
 
@@ -59,8 +62,14 @@ def max_pool2d_backward(
     delta, images, geometry, unbatched = check_max_pool2d_backward(
         dy, x, window, stride=stride, padding=padding, dilation=dilation, ceil_mode=ceil_mode
     )
-    dx = np.zeros(images.shape, images.dtype)
-    _max_backward(plain(delta), plain(images), dx, *_numbers(geometry))
+    dx = np.empty(images.shape, images.dtype)
+    count, height, width, channels = images.shape
+    rows, columns = _cells(geometry, channels)
+    span = (geometry.kernel_size[0] - 1) * geometry.dilation[0] + 1
+    flat = [array.reshape(-1) for array in (plain(delta), plain(images), dx)]
+    axis = (geometry.padding[0][0], span, geometry.stride[0])
+    work = 2 * delta.size * rows.shape[1] * columns.shape[1]
+    loops.max_backward(*flat, (count, height, width * channels, channels), rows, columns, axis, work=work)
     return dx[0] if unbatched else dx
 
 
@@ -84,7 +93,10 @@ def avg_pool2d(
         x, window, stride=stride, padding=padding, dilation=dilation, ceil_mode=ceil_mode
     )
     y = np.empty((len(images), *geometry.output_size, images.shape[3]), images.dtype)
-    _average(plain(images), _counts(geometry, count_include_pad), y, *_numbers(geometry))
+    counts = _counts(geometry, count_include_pad).astype(images.dtype)
+    work = y.size * geometry.kernel_size[0] * geometry.kernel_size[1]
+    flat = plain(images).reshape(-1), counts, y.reshape(-1)
+    loops.average_forward(*flat, images.shape, _window(geometry), work=work)
     return y[0] if unbatched else y
 
 
@@ -107,15 +119,35 @@ def avg_pool2d_backward(
     delta, shape, geometry, unbatched = check_avg_pool2d_backward(
         dy, x_shape, window, stride=stride, padding=padding, dilation=dilation, ceil_mode=ceil_mode
     )
-    dx = np.zeros(shape, delta.dtype)
-    _average_backward(plain(delta), _counts(geometry, count_include_pad), dx, *_numbers(geometry))
+    dx = np.empty(shape, delta.dtype)
+    counts = _counts(geometry, count_include_pad).astype(delta.dtype)
+    work = delta.size * geometry.kernel_size[0] * geometry.kernel_size[1]
+    flat = plain(delta).reshape(-1), counts, dx.reshape(-1)
+    loops.average_backward(*flat, shape, _window(geometry), work=work)
     return dx[0] if unbatched else dx
 
 
-def _numbers(geometry: Geometry) -> tuple[tuple[int, int], ...]:
-    """Return kernel size, stride, dilation, and the padding above and to the left."""
+def _window(geometry: Geometry) -> tuple[tuple[int, int], ...]:
+    """Return window, stride, dilation, and the padding above and to the left."""
     corner = (geometry.padding[0][0], geometry.padding[1][0])
     return geometry.kernel_size, geometry.stride, geometry.dilation, corner
+
+
+@lru_cache(maxsize=64)
+def _cells(geometry: Geometry, channels: int) -> tuple[Array, Array]:
+    """Return where the rows and columns of every window begin in an image, (H_out, KH) and (W_out, KW).
+
+    A row or column of padding is replaced by the nearest one that the window has inside the image.
+    """
+    axes = []
+    for axis, step in ((0, geometry.input_size[1] * channels), (1, channels)):
+        starts = np.arange(geometry.output_size[axis]) * geometry.stride[axis] - geometry.padding[axis][0]
+        cells = starts[:, None] + np.arange(geometry.kernel_size[axis]) * geometry.dilation[axis]
+        inside = (cells >= 0) & (cells < geometry.input_size[axis])
+        lowest = np.where(inside, cells, geometry.input_size[axis]).min(axis=1, keepdims=True)
+        highest = np.where(inside, cells, -1).max(axis=1, keepdims=True)
+        axes.append(np.clip(cells, lowest, highest) * step)
+    return axes[0], axes[1]
 
 
 def _counts(geometry: Geometry, with_padding: bool) -> Array:
@@ -127,114 +159,3 @@ def _counts(geometry: Geometry, with_padding: bool) -> Array:
         cells = starts[:, None] + np.arange(geometry.kernel_size[axis]) * geometry.dilation[axis]
         per_axis.append(((cells >= -before) & (cells < geometry.input_size[axis] + after)).sum(axis=1))
     return np.outer(*per_axis)
-
-
-@serial
-def _split(index: Any, size: int) -> Any:
-    """Return ``divmod(index, size)`` in signed integers: Numba counts a ``prange`` in unsigned ones."""
-    return np.int64(index) // size, np.int64(index) % size
-
-
-@serial
-def _inside(start: int, taps: int, dilation: int, size: int) -> Any:
-    """Return the range (first, stop) of the taps t for which ``0 <= start + t * dilation < size``."""
-    first = max(0, (dilation - 1 - start) // dilation)
-    return first, min(taps, (size - start + dilation - 1) // dilation)
-
-
-@parallel
-def _max(x: Any, y: Any, window: Any, stride: Any, dilation: Any, corner: Any) -> None:
-    images, rows, columns, channels = y.shape
-    for index in prange(images * rows):
-        image, i = _split(index, rows)
-        top = i * stride[0] - corner[0]
-        m_first, m_stop = _inside(top, window[0], dilation[0], x.shape[1])
-        for j in range(columns):
-            left = j * stride[1] - corner[1]
-            n_first, n_stop = _inside(left, window[1], dilation[1], x.shape[2])
-            largest = y[image, i, j]
-            largest[:] = -np.inf
-            for m in range(m_first, m_stop):
-                for n in range(n_first, n_stop):
-                    cell = x[image, top + m * dilation[0], left + n * dilation[1]]
-                    for c in range(channels):
-                        # NaN is larger than anything, and nothing is larger than NaN.
-                        if cell[c] > largest[c] or cell[c] != cell[c]:
-                            largest[c] = cell[c]
-
-
-@serial
-def _find_winners(x: Any, top: int, left: int, window: Any, dilation: Any, largest: Any, winner: Any) -> None:
-    """Write the first maximum of a window of `x` (H, W, C), and where it is: ``row * W + column``."""
-    height, width, channels = x.shape
-    m_first, m_stop = _inside(top, window[0], dilation[0], height)
-    n_first, n_stop = _inside(left, window[1], dilation[1], width)
-    winner[:] = -1
-    for m in range(m_first, m_stop):
-        for n in range(n_first, n_stop):
-            row, column = top + m * dilation[0], left + n * dilation[1]
-            for c in range(channels):
-                value, best = x[row, column, c], largest[c]
-                first_nan = value != value and best == best
-                if winner[c] < 0 or value > best or first_nan:
-                    largest[c], winner[c] = value, row * width + column
-
-
-@parallel
-def _max_backward(dy: Any, x: Any, dx: Any, window: Any, stride: Any, dilation: Any, corner: Any) -> None:
-    images, height, width, channels = x.shape
-    for index in prange(images * height):
-        image, row = _split(index, height)
-        largest = np.empty(channels, x.dtype)
-        winner = np.empty(channels, np.int64)
-        for m in range(window[0]):
-            i, between = _split(row + corner[0] - m * dilation[0], stride[0])
-            if between or not 0 <= i < dy.shape[1]:
-                continue  # no window stands with its row m here
-            for j in range(dy.shape[2]):
-                top, left = i * stride[0] - corner[0], j * stride[1] - corner[1]
-                _find_winners(x[image], top, left, window, dilation, largest, winner)
-                for c in range(channels):
-                    column = winner[c] - row * width
-                    if 0 <= column < width:
-                        dx[image, row, column, c] += dy[image, i, j, c]
-
-
-@parallel
-def _average(x: Any, counts: Any, y: Any, window: Any, stride: Any, dilation: Any, corner: Any) -> None:
-    images, rows, columns, channels = y.shape
-    for index in prange(images * rows):
-        image, i = _split(index, rows)
-        top = i * stride[0] - corner[0]
-        m_first, m_stop = _inside(top, window[0], dilation[0], x.shape[1])
-        for j in range(columns):
-            left = j * stride[1] - corner[1]
-            n_first, n_stop = _inside(left, window[1], dilation[1], x.shape[2])
-            mean = y[image, i, j]
-            mean[:] = 0
-            for m in range(m_first, m_stop):
-                for n in range(n_first, n_stop):
-                    cell = x[image, top + m * dilation[0], left + n * dilation[1]]
-                    for c in range(channels):
-                        mean[c] += cell[c]
-            for c in range(channels):
-                mean[c] /= counts[i, j]
-
-
-@parallel
-def _average_backward(
-    dy: Any, counts: Any, dx: Any, window: Any, stride: Any, dilation: Any, corner: Any
-) -> None:
-    images, height, width, channels = dx.shape
-    for index in prange(images * height):
-        image, row = _split(index, height)
-        for m in range(window[0]):
-            i, between = _split(row + corner[0] - m * dilation[0], stride[0])
-            if between or not 0 <= i < dy.shape[1]:
-                continue  # no window stands with its row m here
-            for j in range(dy.shape[2]):
-                left = j * stride[1] - corner[1]
-                n_first, n_stop = _inside(left, window[1], dilation[1], width)
-                for n in range(n_first, n_stop):
-                    for c in range(channels):
-                        dx[image, row, left + n * dilation[1], c] += dy[image, i, j, c] / counts[i, j]

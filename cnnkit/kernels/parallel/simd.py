@@ -159,6 +159,28 @@ def larger(_: Any, u: Any, v: Any) -> Any:
     return u(u, v), generate
 
 
+@instruction
+def choose_equal(_: Any, u: Any, v: Any, yes: Any, no: Any) -> Any:
+    """Return `yes` in every lane where `u` equals `v` or is NaN, and `no` in the others."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        u, v, yes, no = arguments
+        taken = builder.or_(builder.fcmp_ordered("==", u, v), builder.fcmp_unordered("uno", u, u))
+        return builder.select(taken, yes, no)
+
+    return yes(u, v, yes, no), generate
+
+
+@instruction
+def divide(_: Any, u: Any, v: Any) -> Any:
+    """Return ``u / v`` for every lane."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.fdiv(*arguments)
+
+    return u(u, v), generate
+
+
 @compound
 def load_first(array: Any, index: int, count: int, fill: Any) -> Any:
     """Return the `count` numbers from `index` on, then the last lanes of `fill`; all lanes if there are more.

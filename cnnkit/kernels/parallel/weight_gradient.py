@@ -10,7 +10,9 @@ from cnnkit.kernels.parallel import weight_gradient_loops as loops
 from cnnkit.kernels.parallel.region import plain
 from cnnkit.kernels.parallel.simd import VECTOR_BYTES
 
-ITERATIONS = 24  # of the parallel loop, if there are enough taps: plenty to share out, and each long
+ITERATIONS = 16  # of the parallel loop, if there are enough taps: plenty to share out, and each long
+LARGEST_CHUNK = 64  # sixes of taps in an iteration: their sums stay in cache
+POSITIONS = 128  # summed in registers before the sums are added to those in memory
 
 
 def weight_gradient(x: Array, dy: Array, w_shape: tuple[int, ...], geometry: Geometry) -> tuple[Array, Array]:
@@ -27,7 +29,8 @@ def weight_gradient(x: Array, dy: Array, w_shape: tuple[int, ...], geometry: Geo
     lanes = VECTOR_BYTES // x.itemsize
     own_filters = dy.shape[3] // geometry.groups
     blocks = geometry.groups * -(-own_filters // lanes)
-    chunk = max(1, len(runs) * blocks // ITERATIONS)
+    chunk = max(1, min(LARGEST_CHUNK, len(runs), len(runs) * blocks // ITERATIONS))
+    band = max(1, POSITIONS // dy.shape[2])
     dw = np.empty(w_shape, x.dtype)
     loops.correlate(
         _with_tail(x, loops.TAPS if padded else 0),
@@ -37,7 +40,8 @@ def weight_gradient(x: Array, dy: Array, w_shape: tuple[int, ...], geometry: Geo
         geometry.stride,
         geometry.groups,
         runs,
-        min(chunk, len(runs)),
+        chunk,
+        band,
         work=dy.size * dw.size / max(1, w_shape[3]),
     )
     return dw, db
