@@ -217,7 +217,7 @@ class LearningRateScan:
     Attributes:
         rates: (steps,) float64, the learning rate of each step.
         losses: (steps,) float64, the loss before each step, smoothed.
-        suggestion: the rate at which the loss fell fastest.
+        suggestion: the rate at which the loss fell fastest, before its minimum.
     """
 
     rates: NDArray[np.float64]
@@ -262,8 +262,7 @@ def find_learning_rate(
     finally:
         restore(network, before)
     used = rates[: len(losses)]
-    slopes = np.gradient(losses, np.log(used)) if len(losses) > 1 else np.zeros(1)
-    return LearningRateScan(used, losses, float(used[slopes.argmin()]))
+    return LearningRateScan(used, losses, float(used[_steepest(losses)]))
 
 
 def _smoothed(losses: Iterator[float]) -> Iterator[float]:
@@ -276,6 +275,14 @@ def _smoothed(losses: Iterator[float]) -> Iterator[float]:
             return
         least = min(least, value)
         yield value
+
+
+def _steepest(losses: NDArray[np.float64]) -> int:
+    """Return where `losses` fall fastest, over a tenth of them, before they are at their least."""
+    width = max(len(losses) // 10, 1)
+    falls = losses[width:] - losses[:-width]
+    before = falls[: max(int(losses.argmin()), 1)]
+    return int(before.argmin()) + width // 2 if len(before) else 0
 
 
 def _parts(chosen: NDArray[np.int64], size: int) -> Iterator[NDArray[np.int64]]:

@@ -5,7 +5,7 @@ import pytest
 
 from cnnkit.errors import DTypeError, OptionError, ShapeError
 from cnnkit.gradcheck import check_gradient
-from cnnkit.normalization import batch_norm, batch_norm_backward, batch_norm_inference
+from cnnkit.normalization import batch_norm, batch_norm_backward, batch_norm_inference, group_norm
 
 RNG = np.random.default_rng(0)
 SHAPES = [(6, 3), (2, 3, 4, 2), (1, 2, 5, 3), (4, 5, 1)]
@@ -81,3 +81,22 @@ def test_bad_input_is_named():
     _, cache = batch_norm(x, one, one)
     with pytest.raises(ShapeError, match="the shape of x"):
         batch_norm_backward(np.ones((2, 2)), cache)
+
+
+@pytest.mark.parametrize(("groups", "axes"), [(1, (1, 2, 3)), (6, (1, 2))])
+def test_group_norm_reaches_from_layer_norm_to_instance_norm(groups, axes):
+    x = np.random.default_rng(4).normal(2, 3, size=(3, 4, 5, 6))
+    expected = (x - x.mean(axes, keepdims=True)) / np.sqrt(x.var(axes, keepdims=True) + 1e-5)
+    np.testing.assert_allclose(group_norm(x, np.ones(6), np.zeros(6), groups), expected)
+
+
+def test_group_norm_by_hand_with_scale_and_shift():
+    x = np.array([[1.0, 3.0, 10.0, 10.0]])
+    y = group_norm(x, np.array([1.0, 2, 3, 4]), np.array([0.0, 0, 5, 6]), 2, eps=1e-12)
+    np.testing.assert_allclose(y, [[-1, 2, 5, 6]])
+
+
+@pytest.mark.parametrize("groups", [0, 4, 2.0])
+def test_groups_divide_the_channels(groups):
+    with pytest.raises(OptionError, match="expected a divisor of the 6 channels"):
+        group_norm(np.ones((1, 2, 6)), np.ones(6), np.zeros(6), groups)
