@@ -54,7 +54,7 @@ caption = (
     "The networks of this chapter by the year of their paper, from LeNet-5 (1998) over AlexNet (2012), VGG-16 and "
     "GoogLeNet (2014), ResNet (2015) to the Vision Transformer (2020) and ConvNeXt (2022)."
 )
-figures.show(figures.draw_timeline, figures.TIMELINE, caption=caption, size=(13, 3.6))
+figures.show(figures.draw_timeline, figures.TIMELINE, caption=caption, size=(10.5, 3.6))
 
 # %% [markdown]
 # Why deep at all? Features build on features (edges, parts, objects), the receptive field grows with depth, and some functions need
@@ -156,9 +156,9 @@ drill("dense-behind-flatten")
 DrawDigit()
 
 # %% [markdown]
-# Its first filters are pictures themselves, since they multiply pixels: edges of several directions. A filter of the second layer
-# has 16 slices, one for each map below, and no picture of its own. For deeper units one looks at the patches that excite them
-# most, or climbs the gradient to a picture that does (*activation maximisation*).
+# Its first filters are pictures themselves, since they multiply pixels: edges and blobs, as far as nine pixels can show them. A
+# filter of the second layer has 16 slices, one for each map below, and no picture of its own. For deeper units one looks at the
+# patches that excite them most, or climbs the gradient to a picture that does (*activation maximisation*).
 
 # %%
 trained = zoo.trained_digits()
@@ -552,7 +552,7 @@ caption = (
     "Four branches: 1×1, 3×3, 5×5 and a 3×3 max pool with stride 1. On the right, 1×1 convolutions shrink the channels before "
     "the large kernels and behind the pool: 64 + 128 + 32 + 32 = 256 channels leave it."
 )
-figures.show(figures.draw_blocks, blocks, caption=caption, size=(11, 3.6))
+figures.show(figures.draw_blocks, blocks, caption=caption, size=(9.6, 3.4))
 
 # %% [markdown]
 # The text lists three branches and a "single output stream". There are **four, and they are stacked, not summed**: the pooling
@@ -703,10 +703,10 @@ caption = (
     "Four residual blocks: basic, halving with a strided 1×1 on the shortcut, bottleneck, and pre-activation, where "
     "nothing stands behind the plus. '/2' is a stride of 2."
 )
-figures.show(figures.draw_blocks, blocks, caption=caption, size=(12.5, 5.2))
+figures.show(figures.draw_blocks, blocks, caption=caption, size=(9.6, 4.8))
 
 # %% [markdown]
-# **The literal code** of a block is three lines:
+# **The literal code** of a block is one line:
 
 
 # %%
