@@ -26,7 +26,7 @@ from cnnkit.engine import InferenceEngine, load, source
 from cnnkit.kernels import loops, parallel
 from cnnkit.kernels.parallel import ladder, races
 from cnnkit.roofline import conv2d_work, dense_work, measure_machine, place, race
-from cnnkit.widgets.ladder_bench import LadderBench
+from cnnkit.widgets import LadderBench
 
 # %% [markdown]
 # ## The engine of the source
