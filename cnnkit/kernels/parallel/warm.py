@@ -7,6 +7,7 @@ import numpy as np
 from cnnkit.kernels.arguments import Array
 from cnnkit.kernels.parallel.convolution import conv2d
 from cnnkit.kernels.parallel.dense import PreparedDense, dense
+from cnnkit.kernels.parallel.few_rows import dense_few_rows
 from cnnkit.kernels.parallel.gradient import conv2d_backward, conv2d_transpose
 from cnnkit.kernels.parallel.pooling import avg_pool2d, avg_pool2d_backward, max_pool2d, max_pool2d_backward
 
@@ -39,6 +40,7 @@ def _call_every_kernel(x: Array) -> None:
     pooled = max_pool2d(x)
     max_pool2d_backward(pooled, x)
     avg_pool2d_backward(avg_pool2d(x), x.shape)
+    dense_few_rows(x.reshape(4, 4), x.reshape(4, 4))
     rows, weights = np.zeros((8, 2), x.dtype), np.zeros((2, 3), x.dtype)
     PreparedDense(weights).run(rows[0])
     dense(rows, weights)
