@@ -1191,7 +1191,7 @@ for size, (noisy_accuracy, attacked) in zip(sizes, under_attack):
     print(f"±{size:<4}: random signs {noisy_accuracy:>4.0%}, along the gradient {attacked:>4.0%}")
 
 # %% [markdown]
-# Noise hardly hurts; the same amount in the worst direction does, because a thousand tiny changes that all push the logit the same way add up. **Defences**: *adversarial training* (attack each batch while training; works best, costs accuracy and time), input transformations (often broken
+# Noise hardly hurts; the same amount in the worst direction does, because many tiny changes that all push the logits the same way add up (64 pixels here, 150,000 numbers in a photograph of 224×224, where a far smaller change is enough). **Defences**: *adversarial training* (attack each batch while training; works best, costs accuracy and time), input transformations (often broken
 # by attacks that know them), certified bounds such as randomised smoothing, detection. Attacks also transfer between networks.
 #
 # **GANs** turn the same machinery around. A *generator* makes an image from noise by transposed or upsampling convolutions; a *discriminator*, a strided convolutional classifier, tells real from made; each is trained against the other. DCGAN's rules: strides instead of pooling, batch norm in both, ReLU in the
