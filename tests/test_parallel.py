@@ -204,6 +204,17 @@ def test_a_second_process_finds_the_compiled_code(tmp_path):
     assert run_python("-c", POOL_ONCE, NUMBA_CACHE_DIR=cache).stdout.split() == ["3.0", "1", "0"]
 
 
+def test_a_change_in_a_shared_part_compiles_anew(tmp_path):
+    """Numba watches the kernel's own file; what other files give to it is compiled into it as well."""
+    shutil.copytree(ROOT / "cnnkit", tmp_path / "cnnkit", ignore=shutil.ignore_patterns("__pycache__"))
+    cache = str(tmp_path / "cache")
+    assert run_python("-c", POOL_ONCE, where=tmp_path, NUMBA_CACHE_DIR=cache).stdout.split()[1:] == ["0", "1"]
+    assert run_python("-c", POOL_ONCE, where=tmp_path, NUMBA_CACHE_DIR=cache).stdout.split()[1:] == ["1", "0"]
+    with (tmp_path / "cnnkit" / "kernels" / "parallel" / region.SHARED_FILES[0].name).open("a") as file:
+        file.write("# another line\n")
+    assert run_python("-c", POOL_ONCE, where=tmp_path, NUMBA_CACHE_DIR=cache).stdout.split()[1:] == ["0", "1"]
+
+
 def test_without_a_folder_to_write_to_the_kernels_run_and_say_what_it_costs(tmp_path):
     package = tmp_path / "cnnkit"
     shutil.copytree(ROOT / "cnnkit", package, ignore=shutil.ignore_patterns("__pycache__"))

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numba import prange
 
-from cnnkit.kernels.parallel.microkernel import PANEL, POSITIONS, finish, multiply_block
+from cnnkit.kernels.parallel.microkernel import PANEL, POSITIONS, finish, multiply_block, weights_ahead
 from cnnkit.kernels.parallel.region import parallel, serial
 from cnnkit.kernels.parallel.simd import VECTOR_BYTES
 from cnnkit.kernels.parallel.windows import locate, share
@@ -30,13 +30,16 @@ def multiply_panel(
     """
     lanes = VECTOR_BYTES // x.itemsize
     bases, copied = tile
+    calls = (count + POSITIONS - 1) // POSITIONS
     for v in range(vectors):
-        for p in range(0, count, POSITIONS):
-            at = (p * PANEL + v) * lanes
-            if copied[p // POSITIONS]:
-                multiply_block(patches, bases, p, runs[:1], taps, w, tap, z, at, PANEL * lanes)
+        for call in range(calls):
+            p = call * POSITIONS
+            at = ((p * PANEL + v) * lanes, PANEL * lanes)
+            ahead = weights_ahead(tap, taps, call, calls, lanes)
+            if copied[call]:
+                multiply_block(patches, bases, p, runs[:1], taps, w, tap, z, at, ahead)
             else:
-                multiply_block(x, bases, p, runs, taps // len(runs), w, tap, z, at, PANEL * lanes)
+                multiply_block(x, bases, p, runs, taps // len(runs), w, tap, z, at, ahead)
         tap += taps * lanes
 
 

@@ -16,6 +16,7 @@ from cnnkit.kernels.parallel.simd import (
     load,
     load_first,
     multiply_add,
+    prefetch,
     spread,
     store,
     store_first,
@@ -27,17 +28,23 @@ PANEL = 8  # vectors of filters that are stored together, so that the stores run
 
 @inlined
 def multiply_block(
-    x: Any, bases: Any, first: int, runs: Any, length: int, w: Any, tap: int, z: Any, target: int, step: int
+    x: Any, bases: Any, first: int, runs: Any, length: int, w: Any, tap: int, z: Any, at: Any, ahead: Any
 ) -> None:
-    """Write ``window . weights`` for six positions and one vector of filters to ``z[target + p * step]``.
+    """Write ``window . weights`` for six positions and one vector of filters to `z`.
 
     A window is a list of *runs*, stretches of `length` neighbouring numbers: the window of position p reads
     ``x[bases[first + p] + run + k]`` for each of `runs` and k < `length`. The weights stand in the same order
-    from ``w[tap]`` on, one vector per number.
+    from ``w[tap]`` on, one vector per number. `at` is (index, step): the sums of p go
+    to ``z[index + p * step]``.
+
+    `ahead` is (index, pace): with every number the processor is asked to fetch weights from index on, `pace`
+    further each time, which are needed soon; they come from memory while this block computes.
     """
     lanes = VECTOR_BYTES // x.itemsize
     p0, p1, p2 = bases[first], bases[first + 1], bases[first + 2]
     p3, p4, p5 = bases[first + 3], bases[first + 4], bases[first + 5]
+    target, step = at
+    soon, pace = ahead
     z0 = z1 = z2 = z3 = z4 = z5 = filled(x.dtype.type(0))
     for run in runs:
         for k in range(run, run + length):
@@ -48,13 +55,21 @@ def multiply_block(
             z3 = multiply_add(spread(x, p3 + k), weights, z3)
             z4 = multiply_add(spread(x, p4 + k), weights, z4)
             z5 = multiply_add(spread(x, p5 + k), weights, z5)
-            tap += lanes
+            prefetch(w, soon)
+            tap, soon = tap + lanes, soon + pace
     store(z, target, z0)
     store(z, target + step, z1)
     store(z, target + 2 * step, z2)
     store(z, target + 3 * step, z3)
     store(z, target + 4 * step, z4)
     store(z, target + 5 * step, z5)
+
+
+@inlined
+def weights_ahead(tap: int, taps: int, index: int, calls: int, lanes: int) -> Any:
+    """Return `ahead` for call `index` of `calls` with one block of weights: its share of the next block."""
+    pace = lanes // calls
+    return tap + taps * (lanes + index * pace), pace
 
 
 @serial

@@ -93,6 +93,22 @@ def store(_: Any, array: Any, index: Any, vector: Any) -> Any:
 
 
 @instruction
+def prefetch(_: Any, array: Any, index: Any) -> Any:
+    """Ask for the cache line of ``array[index]``, even beyond the end, without waiting for it."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        data = context.make_array(signature.args[0])(context, builder, arguments[0]).data
+        word, pointer = ir.IntType(32), ir.IntType(8).as_pointer()
+        kind = ir.FunctionType(ir.VoidType(), [pointer, word, word, word])
+        function = builder.module.declare_intrinsic("llvm.prefetch", [pointer], kind)
+        address = builder.bitcast(builder.gep(data, [arguments[1]]), pointer)
+        builder.call(function, [address, word(0), word(2), word(1)])  # to read, again soon, data
+        return context.get_dummy_value()
+
+    return types.void(array, types.intp), generate
+
+
+@instruction
 def spread(_: Any, array: Any, index: Any) -> Any:
     """Return the vector whose lanes all are ``array[index]``."""
     vector = VectorType(array.dtype)

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numba import prange
 
-from cnnkit.kernels.parallel.microkernel import PANEL, POSITIONS, finish, multiply_block
+from cnnkit.kernels.parallel.microkernel import PANEL, POSITIONS, finish, multiply_block, weights_ahead
 from cnnkit.kernels.parallel.region import inlined, parallel, serial
 from cnnkit.kernels.parallel.simd import (
     VECTOR_BYTES,
@@ -207,8 +207,11 @@ def multiply_planes(v: Any, plane: int, count: int, channels: int, u: Any, block
         for block in range(first_block, last_block):
             tap = (point * all_blocks + block) * channels * lanes
             to = point * (len(m) // POINTS) + (block - first_block) * lanes
-            for t in range(0, count, POSITIONS):
-                multiply_block(own, bases, t, runs, channels, u, tap, m, to + t * line, line)
+            calls = (count + POSITIONS - 1) // POSITIONS
+            for call in range(calls):
+                ahead = weights_ahead(tap, channels, call, calls, lanes)
+                at = (to + call * POSITIONS * line, line)
+                multiply_block(own, bases, call * POSITIONS, runs, channels, u, tap, m, at, ahead)
 
 
 @serial
