@@ -36,7 +36,8 @@ def conv2d(
         dilation: distance between the taps of a kernel.
         groups: blocks of channels that are convolved independently; C means depthwise.
         algorithm: "direct", "winograd" (3x3 with stride 1), "im2col", or "auto" for the choice by shape in
-            `cnnkit.kernels.parallel.choice.PATHS`. Winograd's rounding is some ten times the direct sum's.
+            `cnnkit.kernels.parallel.choice.PATHS`. Winograd rounds some ten times as much as the
+            direct sum: up to 2e-5 of the largest result in float32, 4e-14 in float64.
 
     Returns:
         (N, H_out, W_out, F), or without N when `x` has none, in the type of `x`.
