@@ -3,6 +3,7 @@
 Cases A to E are the *Common mistakes* of the course's text; F to J are the bugs that interviewers ask about.
 """
 
+import textwrap
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
@@ -181,7 +182,7 @@ def symptoms(case: str) -> Symptoms:
 
 def diagnosis(case: str) -> str:
     """Return what was wrong with `case`. Raises OptionError for no such case."""
-    return f"{case}: {_case(case).says}"
+    return textwrap.fill(f"{case}: {_case(case).says}", 100)
 
 
 def _case(case: str) -> Case:

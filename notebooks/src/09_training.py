@@ -60,9 +60,7 @@ for epoch in range(6):
     order = rng.permutation(len(x))  # another order in each epoch: no two batches alike
     for start in range(0, len(x), 40):
         batch = order[start : start + 40]
-        logits = network.forward(
-            x[batch], training=True
-        )  # training mode; every layer keeps what backward needs
+        logits = network.forward(x[batch], training=True)  # every layer keeps what backward needs
         loss, dlogits = losses.softmax_cross_entropy(logits, y[batch])  # (softmax - onehot) / 40
         network.backward(dlogits)  # fills the gradients anew: nothing is left of the last batch
         for name, weight in network.params.items():
