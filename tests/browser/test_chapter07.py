@@ -5,9 +5,9 @@ import re
 import time
 from collections.abc import Iterator
 
-import nbformat
 import numpy as np
 import pytest
+from builder import NOTEBOOKS
 from harness import Notebook, canvas_pixels
 from playwright.sync_api import Locator, expect
 from widget_page import canvas, control, readout
@@ -24,17 +24,8 @@ NEARLY = 4 / 16  # of a block's ink: whether a cell half covered is ink hangs on
 
 
 @pytest.fixture(scope="module")
-def chapter(open_in_lab, tmp_path_factory) -> Notebook:
-    kernel = {"kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"}}
-    cells = [
-        "from cnnkit.widgets import ArchitectureBrowser, DrawDigit",
-        "DrawDigit()",
-        "ArchitectureBrowser()",
-    ]
-    made = [nbformat.v4.new_code_cell(source) for source in cells]
-    path = tmp_path_factory.mktemp("made") / "widgets.ipynb"
-    nbformat.write(nbformat.v4.new_notebook(cells=made, metadata=kernel), path)
-    notebook = open_in_lab(path)
+def chapter(open_in_lab) -> Notebook:
+    notebook = open_in_lab(NOTEBOOKS / "07_architectures.ipynb")
     notebook.run_all()
     return notebook
 
