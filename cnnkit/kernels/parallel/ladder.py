@@ -68,8 +68,8 @@ def outputs_innermost(x: Any, w: Any, b: Any, y: Any) -> None:
 def add_products(sums: Any, line: Any, apart: int, weights: Any) -> None:
     """Add to `sums` (4, 32) the products of `weights` with four stretches of `line`, `apart` from each other.
 
-    `weights` is (K, 32), K a multiple of 4. Four positions by four numbers are 16 multiply-adds for each time
-    that a sum is loaded and stored, and each weight is loaded once for four positions.
+    `weights` is (K, 32), K a multiple of 4. Each sum is loaded and stored once for four multiply-adds, and
+    each weight is loaded once for four positions.
     """
     one, two, three = apart, 2 * apart, 3 * apart
     for k in range(0, len(weights), TAPS):
@@ -223,8 +223,8 @@ LADDER = (
     Rung(
         "registers and cache, packed weights",
         _blocked,
-        "Four positions by 32 filters are summed together and stored once. Four weights times four positions "
-        "are 16 multiply-adds for each sum that is loaded. Weights are packed in the order of reading.",
+        "Four positions by 32 filters are summed together. Each sum is loaded once for four multiply-adds, "
+        "each weight once for four positions. Weights are packed in the order of reading.",
     ),
     Rung(
         "vector micro-kernel",
