@@ -16,6 +16,7 @@ from numba import prange
 from cnnkit.kernels.parallel.region import parallel, serial
 from cnnkit.kernels.parallel.simd import (
     VECTOR_BYTES,
+    choose_equal,
     filled,
     instruction,
     larger,
@@ -26,18 +27,6 @@ from cnnkit.kernels.parallel.simd import (
 )
 
 BAND = 16  # rows of dx that belong to one iteration
-
-
-@instruction
-def choose_equal(_: Any, u: Any, v: Any, yes: Any, no: Any) -> Any:
-    """Return `yes` in every lane where `u` equals `v` or is NaN, and `no` in the others."""
-
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        u, v, yes, no = arguments
-        taken = builder.or_(builder.fcmp_ordered("==", u, v), builder.fcmp_unordered("uno", u, u))
-        return builder.select(taken, yes, no)
-
-    return yes(u, v, yes, no), generate
 
 
 @instruction
