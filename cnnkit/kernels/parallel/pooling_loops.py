@@ -17,8 +17,8 @@ from cnnkit.kernels.parallel.region import parallel, serial
 from cnnkit.kernels.parallel.simd import (
     VECTOR_BYTES,
     choose_equal,
+    divide,
     filled,
-    instruction,
     larger,
     load,
     load_first,
@@ -27,16 +27,6 @@ from cnnkit.kernels.parallel.simd import (
 )
 
 BAND = 16  # rows of dx that belong to one iteration
-
-
-@instruction
-def divide(_: Any, u: Any, v: Any) -> Any:
-    """Return ``u / v`` for every lane."""
-
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        return builder.fdiv(*arguments)
-
-    return u(u, v), generate
 
 
 @serial
