@@ -65,6 +65,13 @@ SLIPS = [
         "x.mean((0, 1, 2), keepdims=True)[:, 0, 0]",
     ),
     ("channel-shuffle-code", SHUFFLE, "not-swapped", "transpose(0, 1, 2, 4, 3)", "copy()"),
+    (
+        "channel-shuffle-code",
+        SHUFFLE,
+        "positions-moved",
+        "x.reshape(n, h, w, groups, c // groups)\n    return y.transpose(0, 1, 2, 4, 3)",
+        "x.reshape(n, h, -1, groups)\n    return y.transpose(0, 1, 3, 2)",
+    ),
     ("channel-shuffle-code", SHUFFLE, "the-inverse", "groups, c // groups)", "c // groups, groups)"),
     ("bug-residual-block", BLOCK, "added-after-the-relu", "np.maximum(y + x, 0)", "np.maximum(y, 0) + x"),
     ("bug-residual-block", BLOCK, "last-relu-forgotten", "np.maximum(y + x, 0)", "y + x"),

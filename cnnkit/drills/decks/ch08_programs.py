@@ -14,6 +14,10 @@ FOLDING = "Folding batch normalisation"
 EIGHT_BITS = "Eight-bit integers"
 
 
+def _starter(signature: str, shapes: str) -> str:
+    return f'def {signature}:\n    """{shapes}"""\n    ...\n'
+
+
 def _fold_case(draw: Draw) -> dict[str, Any]:
     kh, kw, c, f = (draw.integer(1, 2) for _ in range(4))
     case: dict[str, Any] = {"w": draw.array(kh, kw, c, f)}
@@ -77,10 +81,10 @@ DECK = [
 network computes conv2d, then batch norm with these running statistics and `eps`. Return the folded weights,
 flattened, followed by the folded biases: one array of KH·KW·C·F + F numbers.""",
         function="fold",
-        starter="""def fold(w, b, gamma, beta, mean, var, eps):
-    scale = ...
-    return np.concatenate([..., ...])
-""",
+        starter=_starter(
+            "fold(w, b, gamma, beta, mean, var, eps)",
+            "w (KH, KW, C, F), the others (F,) -> (KH*KW*C*F + F,)",
+        ),
         case=_fold_case,
         reference=_fold,
         solutions=(programs.folded, programs.folded_by_filters),
@@ -125,10 +129,7 @@ axis, $b' = (b - \text{mean}) s + \beta$.""",
 each filter: its largest magnitude becomes 127. Return the codes, rounded to nearest, as an array of floats
 with the shape of `w`. A filter of zeros has the codes 0.""",
         function="quantise",
-        starter="""def quantise(w):
-    scale = ...
-    return ...
-""",
+        starter=_starter("quantise(w)", "(KH, KW, C, F) -> codes of the same shape"),
         case=_codes_case,
         reference=_codes,
         solutions=(programs.quantised, programs.quantised_by_filters),

@@ -15,6 +15,10 @@ DROPOUT = "Dropout"
 NORM = "Batch normalisation"
 
 
+def _starter(signature: str, shapes: str) -> str:
+    return f'def {signature}:\n    """{shapes}"""\n    ...\n'
+
+
 def _steps_case(draw: Draw) -> dict[str, Any]:
     n = draw.integer(1, 3)
     return {"w": draw.array(n), "gradients": draw.array(draw.integer(1, 4), n), "rate": 0.5, "momentum": 0.25}
@@ -82,12 +86,9 @@ DECK = [
 $v := \mu v + g$, $w := w - \eta v$, from v = 0 over all gradients, and return the last w. (Here the
 gradients are given in advance.)""",
         function="sgd",
-        starter="""def sgd(w, gradients, rate, momentum):
-    velocity = ...
-    for gradient in gradients:
-        ...
-    return w
-""",
+        starter=_starter(
+            "sgd(w, gradients, rate, momentum)", "w (n,), gradients (steps, n) -> the last w (n,)"
+        ),
         case=_steps_case,
         reference=programs.momentum_unrolled,
         solutions=(programs.momentum_run, programs.momentum_unrolled),
@@ -124,9 +125,7 @@ gradients are given in advance.)""",
         prompt="""`x` holds activations, `u` random numbers in [0, 1) of the same shape, `p` is the dropout
 rate. A cell is dropped when its `u` is below `p`. Return what inverted dropout gives in training.""",
         function="dropout",
-        starter="""def dropout(x, u, p):
-    return ...
-""",
+        starter=_starter("dropout(x, u, p)", "x and u of one shape -> y of that shape"),
         case=_mask_case,
         reference=lambda x, u, p: x * (u >= p) / (1 - p),
         solutions=(programs.dropped, programs.dropped_by_cells),
@@ -162,10 +161,10 @@ the same mask.""",
 batch norm's output: with the batch's statistics when `training` is 1, with the running ones when it is 0.
 (Leave the running ones as they are.)""",
         function="batch_norm",
-        starter="""def batch_norm(x, gamma, beta, mean, var, eps, training):
-    ...
-    return ...
-""",
+        starter=_starter(
+            "batch_norm(x, gamma, beta, mean, var, eps, training)",
+            "x (N, H, W, C), gamma, beta, mean and var (C,) -> (N, H, W, C)",
+        ),
         case=_batch_case,
         reference=_normed,
         solutions=(programs.normalised, programs.normalised_by_channels),
