@@ -68,9 +68,9 @@ progress()
 
 # %% [markdown]
 # Read chapters 01 to 04 first: convolution, padding and stride, pooling, receptive field. Interviews begin there. Then
-# backpropagation and activations (05, 06), where candidates differ most. Chapters 07 to 13 are being written: architectures (07),
-# fast code (08), training (09), transfer learning (10), vision tasks (11), sequences (12) and a mock interview (13). Where a page
-# points to one of them, it only says where the subject will go deeper.
+# backpropagation and activations (05, 06), where candidates differ most; then the famous networks (07), fast code and deployment
+# (08), and training (09). Chapters 10 to 13 are being written: transfer learning, vision tasks, sequences and a mock interview. Where
+# a page points to one of them, it only says where the subject will go deeper.
 #
 # ## Why CNNs exist
 #

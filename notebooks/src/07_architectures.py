@@ -30,12 +30,12 @@ from cnnkit.widgets import ArchitectureBrowser, DrawDigit
 # **Question.** You are asked to draw "a typical CNN". What do you draw, and what does each kind of layer do?
 #
 # **Intuition.** A picture has many pixels and little meaning in each; a class is one word. So the map gets *smaller* and its
-# channels get *more*: from where to what.
+# channels *more numerous*: from where to what.
 #
 # | Layer | What it does |
 # |---|---|
 # | convolution | finds a pattern at every place, with the same weights |
-# | batch normalisation | keeps every channel at mean 0 and variance 1, then scale and shift |
+# | batch normalisation | brings each channel to mean 0 and variance 1, then scales and shifts it by two trained numbers |
 # | activation (ReLU) | makes layers more than one linear map |
 # | pooling, or a stride of 2 | halves the map: less work, larger field, small shifts forgotten |
 # | flatten, or global average pooling | turns the last map $(H, W, C)$ into a row of numbers |
@@ -51,7 +51,7 @@ from cnnkit.widgets import ArchitectureBrowser, DrawDigit
 
 # %%
 caption = (
-    "The networks of this chapter by the year of their paper, from LeNet-5 (1998) over AlexNet (2012), VGG-16 and "
+    "The networks of this chapter by the year of their paper, from LeNet-5 (1998) through AlexNet (2012), VGG-16 and "
     "GoogLeNet (2014), ResNet (2015) to the Vision Transformer (2020) and ConvNeXt (2022)."
 )
 figures.show(figures.draw_timeline, figures.TIMELINE, caption=caption, size=(10.5, 3.6))
@@ -103,12 +103,13 @@ print(lenet_params(), lenet.count_params())
 # %% [markdown]
 # This is LeNet-5 as everybody types it today. **The original differs**, and has 60,000 parameters:
 #
-# - *Subsampling* was not the plain average that the text names. Each map had two trained numbers, a coefficient and a bias, and a
+# - *Subsampling* was not the plain average that the course's text names. Each map had two trained numbers, a coefficient and a bias, and a
 #   squashing function behind it.
-# - C3 did not read all six maps: a *table* connects each of its 16 maps with 3, 4 or 6 of them, 60 connections of 96. It saved work,
+# - C3 did not read all six maps: a *table* connects each of its 16 maps with 3, 4 or 6 of them, 60 of the 96 possible connections. It
+#   saved work,
 #   and broke the symmetry: different maps had to learn different things.
-# - The function was $1.7159 \tanh(2z/3)$, and the output the *distance* to a fixed picture of each digit, 84 pixels that nobody
-#   trained.
+# - The activation was $1.7159 \tanh(2z/3)$, and each output the *squared distance* between the 84 units and a fixed picture of its
+#   digit, 84 pixels that nobody trained.
 
 # %%
 original = zoo.lenet5("sparse")
@@ -137,7 +138,7 @@ digit = np.kron(images[3], np.ones((4, 4), np.float32))[..., np.newaxis]
 maps = original.activations(digit)
 keys = {"input": "input", "C1": "scaled_tanh", "S2": "scaled_tanh_1", "C3": "scaled_tanh_2"}
 rows = {name: maps[key] for name, key in keys.items()}
-caption = "A 3 in the original LeNet-5 with first, random weights: six maps of 28×28, six of 14×14, and 6 of C3's 16 of 10×10."
+caption = "A 3 in the original LeNet-5 with random initial weights: six maps of 28×28, six of 14×14, and six of C3's sixteen of 10×10."
 figures.show(figures.draw_channels, rows, count=6, caption=caption, size=(7, 4.6))
 
 # %%
@@ -236,7 +237,7 @@ print("two layers of 3×3 with 10 and 20 filters on 10×10×3:", f"{two.count_pa
 #
 # **MAC and FLOP.** A multiply-add (MAC) is a product and a sum: *two* floating-point operations. Papers write "FLOPs" for either, so a
 # factor of 2 between two sources is a matter of definition, not an error. ResNet-50's "3.8 billion FLOPs" (the paper) and "4.09 GFLOPs"
-# (torchvision) are both multiply-adds; the rest of the difference is where the stride sits.
+# (torchvision) are both multiply-adds; they differ by where the stride sits.
 
 # %%
 for place in ("1x1", "3x3"):
@@ -289,7 +290,8 @@ drill("dense-for-a-convolution-formula")
 # %% [markdown]
 # ## AlexNet
 #
-# **Question.** What made AlexNet win in 2012, with 15.3 % top-5 error where the next had 26.2 %?
+# **Question.** What made AlexNet win in 2012, with 15.3 % top-5 error (the right class is not among the five best
+# answers) where the next had 26.2 %?
 #
 # Not one idea: the same pattern with sixty million parameters, made trainable. **ReLU** (in their test six times faster to a given
 # error than tanh), **dropout** in the dense layers, **augmentation**, **two GPUs**, and 1.2 million labelled pictures.
@@ -307,12 +309,12 @@ for cost in zoo.layer_costs(alexnet):
 
 # %% [markdown]
 # **Only the first layer is 11×11**, with stride 4; then 5×5, then 3×3. The first layer in numbers, an old interview question:
-# $55 \cdot 55 \cdot 96 = 290{,}400$ units, $96 \cdot 363 = 34{,}848$ weights (and 96 biases),
+# $55 \cdot 55 \cdot 96 = 290{,}400$ units, $11 \cdot 11 \cdot 3 = 363$ inputs each, $96 \cdot 363 = 34{,}848$ weights (and 96 biases),
 # $290{,}400 \cdot 363 = 105{,}415{,}200$ connections. Most *weights* of AlexNet are in its dense layers, most *connections* in
 # its convolutions.
 #
-# The groups are the **two towers**: each GPU held half of the maps, and they met in the third convolution only. There are two AlexNets
-# about:
+# The groups are the **two towers**: each GPU held half of the maps; among the convolutions they met in the third only.
+# Two AlexNets are in use:
 
 # %%
 for towers in (1, 2):
@@ -325,8 +327,8 @@ for towers in (1, 2):
 # torchvision's is the single-tower version of 2014 with 64, 192, 384, 256, 256 maps; the paper's has 96, 256, 384, 384, 256 in two
 # groups. (The paper writes 224×224, which does not give its own 55×55; with 227 it does.)
 #
-# **Local response normalisation** stood behind the first two layers: each value is divided by a function of the *squares of its
-# neighbours in the channel axis* at the same place, $b_c = a_c / (2 + 10^{-4} \sum_{c-2}^{c+2} a^2)^{0.75}$. A loud map dims its
+# **Local response normalisation** stood behind the first two layers: each value is divided by a function of the *squares of itself and
+# its neighbours along the channel axis* at the same place, $b_c = a_c / (2 + 10^{-4} \sum_{c-2}^{c+2} a^2)^{0.75}$. A loud map dims its
 # neighbours, so that maps specialise. It gained one to two points then, and is hardly used now: batch normalisation and better
 # initialisation do more.
 #
@@ -372,7 +374,7 @@ print(f"3 -> 64 channels:   three 3×3 {stack(3, 3, 3):,}    one 7×7 {stack(1, 
 
 # %% [markdown]
 # The text says that stacking gives "more complex feature combinations with fewer parameters". **That holds at equal channel
-# counts.** Behind the three colours the stack has *eight times more*, which is why ResNet begins with one 7×7. And VGG-16 as a
+# counts.** On the three colours the stack has *eight times as many*, one reason why ResNet begins with one 7×7. And VGG-16 as a
 # whole is more than twice as large as AlexNet:
 
 # %%
@@ -381,8 +383,8 @@ print(
 )
 
 # %% [markdown]
-# Does the stack lose anything? Without an activation between them, two 3×3 layers *are* one 5×5, exactly. But not every 5×5 is such a
-# stack, so there is a price; the activation between them gives more in return.
+# Does the stack lose anything? Without an activation between them, two 3×3 layers *are* one 5×5, exactly (with padding, except at the
+# border). But not every 5×5 is such a stack, so there is a price; the activation between them gives more in return.
 
 # %%
 rng = np.random.default_rng(0)
@@ -401,8 +403,7 @@ print(both.shape, "same result:", np.allclose(once.forward(patch), twice.forward
 # %% [markdown]
 # **VGG-16**: blocks of 3×3 with padding 1, a 2×2 pool behind each block, channels 64, 128, 256, 512, 512, then dense 4096, 4096, 1000.
 # Thirteen convolutions and three dense layers have weights: sixteen. (VGG-19 has three convolutions more, 144 M parameters, 19.6 G
-# multiply-adds.) The whole network runs here (our tests hold a prediction
-# below 1.3 GB):
+# multiply-adds.) The whole network runs here, and a prediction needs less than 1.3 GB of memory:
 
 # %%
 maps = vgg.activations(photo)
@@ -465,16 +466,17 @@ for name, share in shares.items():
 # %%
 caption = (
     "Shares by the side of the maps. VGG-16: 89 % of the parameters in dense layers, 99 % of the work in convolutions, 88 % of the "
-    "activations in maps of 50 and more. ResNet-50 has its parameters in small maps."
+    "activations in maps of at least 50 cells a side. ResNet-50 has its parameters in small maps."
 )
 figures.show(figures.draw_cost_shares, shares, caption=caption, size=(10, 7))
 del vgg, net, nets
 
 # %% [markdown]
-# **Parameters live late and in dense layers, work lives in convolutions, activations live early**, in the large maps. So: to shrink the
+# **Parameters live late** (in dense layers if these are large, else in the last stages), **work lives in convolutions, activations
+# live early**, in the large maps. So: to shrink the
 # file, change the end; to gain speed, change the convolutions; to fit a larger batch, change the beginning.
 #
-# The source's Keras model says the same. Its 1,626,442 parameters sit in *one* dense layer, behind the flatten:
+# The text's Keras model says the same. Nearly all of its 1,626,442 parameters sit in *one* dense layer, behind the flatten:
 
 # %%
 features = [Conv2D(32, 3, activation="relu"), MaxPool2D(2), Conv2D(64, 3, activation="relu"), MaxPool2D(2)]
@@ -510,12 +512,12 @@ print("a matrix product at every pixel:", np.allclose(mix.forward(pixels), pixel
 
 # %% [markdown]
 # **Network in Network** (2013) put *two* 1×1 layers behind each larger convolution: together a small multi-layer perceptron at
-# every pixel. As 3×3 they would cost nine times the weights and mix neighbours as well, which is another design. It ended in one
-# map for each class and a global average. A step such as 384×5×5 to 10×5×5 at the very end throws most channels away at once,
-# right before the average: go down in steps, so that the layers between can choose what to keep.
+# every pixel. As 3×3 they would cost nine times the weights and mix neighbours as well, which is another design. The network ends in
+# one map for each class and a global average. A step from 384 channels to 10 on 5×5 positions at the very end throws most channels
+# away at once, right before the average: go down in steps, so that the layers between can choose what to keep.
 #
-# **The bottleneck.** Its great use is to shrink channels *before* an expensive kernel. The 5×5 branch of GoogLeNet's module 3a, on
-# 28×28×192:
+# **The bottleneck.** The great use of 1×1 is to shrink channels *before* an expensive kernel. Take the 5×5 branch of GoogLeNet's
+# module 3a, on a map of 28×28×192.
 #
 # **Predict.** By which factor does a 1×1 to 16 channels in front reduce the work of the 5×5 to 32?
 
@@ -555,8 +557,8 @@ caption = (
 figures.show(figures.draw_blocks, blocks, caption=caption, size=(9.6, 3.4))
 
 # %% [markdown]
-# The text lists three branches and a "single output stream". There are **four, and they are stacked, not summed**: the pooling
-# branch needs its 1×1, otherwise all input channels would come out again and the network would grow without end.
+# The text lists three branches and a "single output stream". There are **four, and they are concatenated, not summed**. So the
+# pooling branch needs its 1×1: without it all input channels would come out again, and the maps would get thicker with every module.
 
 # %%
 module = Sequential([zoo.inception((64, 96, 128, 16, 32, 32))], input_shape=(28, 28, 192))
@@ -570,7 +572,8 @@ print(
 )
 
 # %% [markdown]
-# GoogLeNet is a stem, nine such modules and a global average: **6,998,552** parameters (the layers of the paper's table with
+# GoogLeNet is a stem, nine such modules, a global average and one dense layer:
+# **6,998,552** parameters (the layers of the paper's table with
 # their biases, without the two auxiliary heads; its own column adds up to 6.8 million), a twentieth of VGG-16, for 1.58 G
 # multiply-adds. Two *auxiliary classifiers* hung at inner modules in training, to bring gradients there; they are removed
 # afterwards. torchvision's GoogLeNet is another one: batch normalisation, and 3×3 where the paper has 5×5.
@@ -592,7 +595,7 @@ print("scores for the photo:", google.predict(photo).shape, "last map:", google.
 #   label smoothing, RMSProp.
 # - **v4 and Inception-ResNet** (2016): the blocks made uniform; with residual connections it trains faster.
 #
-# **Add or concatenate?** *Adding* (ResNet) needs the same shape, costs nothing, and mixes for good. *Concatenating* (Inception,
+# **Add or concatenate?** *Adding* (ResNet) needs the same shape, costs next to nothing, and mixes for good. *Concatenating* (Inception,
 # DenseNet, U-Net) needs equal height and width, keeps both maps apart, and makes the next layer larger. Adding is the special
 # case of concatenating in which the next layer uses one kernel for both:
 
@@ -655,12 +658,12 @@ for kind, values in study.gradients.items():
 
 # %% [markdown]
 # They have not vanished: in the deep plain network they are *larger*. (He and others say the same of theirs: with batch
-# normalisation, forward and backward signals keep healthy norms, and the 56-layer network still is worse.) Without normalisation
+# normalisation, forward and backward signals keep healthy norms, and the 56-layer network is still worse.) Without normalisation
 # gradients can vanish too, chapters 05 and 06 show that; but *degradation is more than that*.
 #
 # > [!MISTAKE] "Adding layers can only lower the training error"
 # > In theory: the functions of the shallow network are among those of the deep one. In practice plain networks get worse beyond
-# > some depth, because contained is not found.
+# > some depth, because a solution that exists is not always found.
 #
 # > [!SAY] What problem do residual networks solve?
 # > Degradation: beyond some depth, plain networks fit even their training data worse, although they could copy a shallower net.
@@ -685,7 +688,7 @@ drill("explain-residual-learning")
 # The input is added **before** the last activation, and nothing after it. The text's formula lacks two things: normalisation, and
 # the *projection* when shapes differ:
 #
-# $$y = g\big(F(x) + W_s\, x\big), \qquad \frac{\partial L}{\partial x} = \frac{\partial L}{\partial z}\big(W_s + F'(x)\big),\quad W_s = I
+# $$z = F(x) + W_s\, x, \;\; y = g(z), \;\; \frac{\partial L}{\partial x} = \frac{\partial L}{\partial z}\big(W_s + F'(x)\big),\quad W_s = I
 # \text{ where shapes agree}$$
 
 # %%
@@ -742,7 +745,7 @@ for name, block in {"basic, 32 channels": basic, "bottleneck, 128 channels": nar
 #
 # **The stem.** ResNet starts with a plain 7×7 of stride 2 and a max pool, not with residual blocks. At full resolution everything
 # is expensive, so the first layers should shrink the map quickly; from 3 channels a 7×7 costs only 9,408 weights and sees a lot
-# at once; and an identity skip from 3 to 64 channels makes no sense. (Later variants take three 3×3 for it.)
+# at once; and an identity skip from 3 to 64 channels makes no sense. (Later variants take three 3×3 in its place.)
 
 # %%
 counts = {"ResNet-18": zoo.resnet18(), "ResNet-34": zoo.resnet34(), "ResNet-50": zoo.resnet50()}
@@ -756,7 +759,8 @@ for name, net in counts.items():
 # > [!FRAMEWORKS] One name, several networks
 # > torchvision's ResNet-50 halves in the 3×3 (sometimes called v1.5), the paper's in the first 1×1, as does Keras' `ResNet50`,
 # > which also keeps a bias in each convolution: its summary says 25,636,712, that is 25,557,032, plus 26,560 biases, plus 53,120
-# > running means and variances, which Keras counts as parameters and papers do not. torchvision's AlexNet and GoogLeNet differ
+# > running means and variances, which Keras counts in its total (as non-trainable) and papers do
+# > not. torchvision's AlexNet and GoogLeNet differ
 # > from their papers too. Always ask: *which* one?
 #
 # (ResNet-34's 899 is no misprint: its field is far larger than the picture. With the stride in the first 1×1 of a stage ResNet-50
@@ -770,7 +774,7 @@ maps = resnet.activations(cat)
 stages = [("photo", cat), ("stem", maps["max_pooling2d"])]
 for stage, last in enumerate((2, 6, 12, 15), start=1):
     stages.append((f"stage {stage}", maps[f"residual_{last}/relu"]))
-caption = "A photograph in ResNet-50 with random weights: 56×56×64 behind the stem, then 256, 512, 1024 and 2048 channels on 56, 28, 14 and 7 cells."
+caption = "A photograph in ResNet-50 with random weights: 56×56×64 behind the stem, then 256, 512, 1,024 and 2,048 channels on 56, 28, 14 and 7 cells."
 figures.show(figures.draw_workflow, stages, caption=caption, size=(10, 2.25))
 del maps, stages, counts
 
@@ -792,7 +796,7 @@ drill("bug-residual-block")
 # **Question.** Convolution, normalisation, ReLU: in this order? And which numbers does batch normalisation keep?
 #
 # **Before the activation**, said the original paper: the pre-activations are closer to a bell, and beta decides how much ReLU
-# cuts off. **After** it works as well in practice, and normalises what the next layer really reads. **Pre-activation** blocks
+# cuts off. Normalising **after** it works as well in practice, and treats what the next layer really reads. **Pre-activation** blocks
 # (ResNet v2) put *norm, ReLU* before the convolution, so that the skip path stays clean from end to end, which helps beyond a
 # hundred layers. Choose one and stay with it.
 #
@@ -855,7 +859,7 @@ print(
 # | | mean and variance over | depends on the batch | used in |
 # |---|---|---|---|
 # | batch norm | batch and positions, for each channel | yes; running values at inference | most CNNs |
-# | layer norm | all features of one example (in transformers: of one token) | no | transformers, ConvNeXt |
+# | layer norm | all features of one example (in transformers: of one token; in ConvNeXt: of one position) | no | transformers, ConvNeXt |
 # | group norm | positions and a group of channels of one picture | no | detection, small batches |
 # | instance norm | positions of one channel of one picture | no | style transfer |
 # | local response | neighbouring channels at one position, squares only | no | AlexNet |
@@ -878,12 +882,15 @@ drill("bias-before-batch-norm")
 # A learned **position** is added to each. Twelve **encoder blocks** follow: $x + \text{attention}(\text{norm}(x))$, then
 # $x + \text{mlp}(\text{norm}(x))$. The class token goes to a dense layer.
 #
-# **Attention** for one head: $q, k, v$ are three matrices' answers to $x$, and
+# The *mlp* is two dense layers for each token, 768 → 3,072 → 768, with GELU between them.
+#
+# **Attention** for one *head*: $q, k, v$ are $x$ times three trained matrices, each with $d$ features a token, and
 #
 # $$\text{attention}(x) = \text{softmax}\!\left(\frac{q\,k^T}{\sqrt{d}}\right) v$$
 #
 # Row $t$ of the softmax says where token $t$ looks: the weights of a mean over all tokens, chosen *by the input*, where a
-# convolution has the same weights for every input.
+# convolution has the same weights for every input. ViT-B/16 has 12 heads of $d = 64$ side by side; their results are concatenated
+# and go through a fourth matrix.
 
 # %%
 vit = zoo.vit_b16()
@@ -926,7 +933,7 @@ for side in (224, 448, 896, 1792):
     )
 
 # %% [markdown]
-# When $2 T^2 D > 4 T D^2$, so beyond $T = 2 D = 1{,}536$ tokens.
+# When $2 T^2 D > 4 T D^2$, so beyond $T = 2 D = 1{,}536$ tokens: from a side of 640 pixels, with $40 \cdot 40 + 1 = 1{,}601$ tokens.
 #
 # | | CNN | vision transformer |
 # |---|---|---|
@@ -967,9 +974,9 @@ for name, net in {"full": full, "separable": separable}.items():
 print("factor", f"{full.count_macs() / separable.count_macs():.1f}")
 
 # %% [markdown]
-# With biases from 3 to 128 channels: 3,584 against $30 + 512 = 542$, about 15 %.
+# With biases, from 3 to 128 channels: 3,584 against $30 + 512 = 542$, about 15 %.
 #
-# - **MobileNet v1** (2017): nothing but these. 4.2 M parameters, 0.57 G multiply-adds; two knobs, width and resolution.
+# - **MobileNet v1** (2017): only these behind the first layer. 4.2 M parameters, 0.57 G multiply-adds; two knobs, width and resolution.
 # - **MobileNet v2** (2018): the **inverted residual**. A bottleneck is wide, narrow, wide; this is narrow, *wide*, narrow: 1×1 up
 #   (six times), depthwise 3×3, 1×1 down *without* activation (a linear bottleneck: ReLU would lose information in few channels),
 #   skip between the narrow ends.
@@ -1020,7 +1027,8 @@ dense_block = Sequential(layers, input_shape=(28, 28, 24))
 print("channels:", 24, *(shape[2] for shape in dense_block.output_shapes))
 
 # %% [markdown]
-# - **EfficientNet** (2019): *compound scaling*. Deeper, wider and more pixels **together**: depth $\alpha^\phi$, width
+# - **EfficientNet** (2019): *compound scaling*. Deeper, wider and more pixels **together**, since any one of them alone soon gains
+#   little: depth $\alpha^\phi$, width
 #   $\beta^\phi$, resolution $\gamma^\phi$ with $\alpha \beta^2 \gamma^2 \approx 2$, so that each step of $\phi$ doubles the work
 #   (work is linear in depth, quadratic in width and side). The small base network B0 was found by a search; its blocks are
 #   MobileNet v2's with squeeze and excitation.
@@ -1037,8 +1045,9 @@ print(
 #   channels: the division of labour of attention and mlp.
 # - **GANs** use the pattern both ways. A *generator* goes from noise to an image by transposed (or upsampling) convolutions, with
 #   tanh at the end; a *discriminator* is a CNN that says real or made. DCGAN's rules: strides instead of pooling, batch norm in
-#   both, ReLU in the one and leaky ReLU in the other, no dense layers inside.
-# - Also named: *Highway networks* (skips with a learned gate, just before ResNet), *NASNet* and *RegNet* (found by search),
+#   both, ReLU in the generator and leaky ReLU in the discriminator, no dense layers inside.
+# - Also named: *Highway networks* (skips with a learned gate, just before ResNet), *NASNet* (found by search), *RegNet* (a rule
+#   for the widths, found by comparing many networks),
 #   *U-Net* (chapter 11), *stochastic depth* (chapter 09).
 
 # %%
@@ -1083,7 +1092,7 @@ figures.show(figures.draw_landscape, published, offsets=offsets, caption=caption
 # - **ResNet-50**: the default. Robust, fast on every device, pretrained weights everywhere, the backbone of most detectors.
 #   **ResNet-18/34** (basic blocks) for quick trials and small data; **101/152** (bottlenecks) for one or two points more (44.5
 #   and 60.2 M parameters, 7.8 and 11.5 G).
-# - **EfficientNet**: the best accuracy per multiply-add. But depthwise layers move much memory for little arithmetic, so *time*
+# - **EfficientNet**: the best accuracy per multiply-add. But depthwise layers move much data for little arithmetic, so *time*
 #   per multiply-add is worse.
 # - **MobileNet, ShuffleNet**: when latency, memory or battery decide; quantise them as well (chapter 08).
 # - **VGG**: as a feature extractor, hardly otherwise. **ViT, ConvNeXt**: much data or good pretraining, large budget.
@@ -1105,13 +1114,13 @@ drill("explain-choosing-a-network")
 #
 # Five lines to remember:
 #
-# 1. Maps get smaller, channels more. Parameters live late (dense layers), work in the convolutions, activations early.
+# 1. Maps get smaller, channels more. Parameters live late (dense layers, last stages), work in the convolutions, activations early.
 # 2. 61,706 LeNet-5; 61.1 M AlexNet; 138.4 M VGG-16, 15.5 G; 7.0 M GoogLeNet; 11.7, 21.8, 25.6 M ResNet-18, -34, -50, 4.1 G; 86.6
 #   M ViT-B/16, 17.6 G.
-# 3. Three 3×3 have 27 C² weights, one 7×7 has 49 C²; at equal channels only. A 1×1 in front of a large kernel saves ten times.
+# 3. Three 3×3 have 27 C² weights, one 7×7 has 49 C²; at equal channels only. A 1×1 in front of a 5×5 made it 9.7 times cheaper.
 # 4. Degradation is a higher *training* error of deeper plain nets. y = ReLU(F(x) + x), with a strided 1×1 on the skip where
 #   shapes differ.
-# 5. Inception concatenates four branches, ResNet adds, DenseNet concatenates everything, ViT lets all patches look at all.
+# 5. Inception concatenates four branches, ResNet adds, DenseNet concatenates everything, ViT lets every patch look at all.
 #
 # | Formula | |
 # |---|---|
@@ -1121,7 +1130,7 @@ drill("explain-choosing-a-network")
 # | $27 C^2 : 49 C^2$, $\;18 C^2 : 25 C^2$ | stacks of 3×3 against 7×7 and 5×5 |
 # | $2 C^2 / r + 9 C^2 / r^2$ | weights of a bottleneck on $C$ channels |
 # | $1/F + 1/K^2$ | depthwise separable, its share of the full work |
-# | $\partial L / \partial x = \partial L / \partial y\,(1 + F'(x))$ | gradient through an identity skip |
+# | $\partial L / \partial x = \partial L / \partial z\,(1 + F'(x))$ | gradient through an identity skip, $z = F(x) + x$ |
 # | $4 T D^2 + 2 T^2 D$ | multiply-adds of attention |
 # | $\alpha \beta^2 \gamma^2 \approx 2$ | compound scaling |
 
@@ -1173,4 +1182,4 @@ drill("explain-vgg")
 #   1.1, 1.15; Liu and others, *A ConvNet for the 2020s* (2022).
 # - Goodfellow, Shlens, Szegedy, *Explaining and Harnessing Adversarial Examples* (2014); Radford, Metz, Chintala, *DCGAN* (2015).
 # - torchvision's documentation of its models: parameters, multiply-adds ("GFLOPS") and top-1 accuracies as quoted.
-# - The course's text, *Deep Dive Section 5*: five statements that this chapter makes precise.
+# - The course's text, *Deep Dive Section 5*: six statements that this chapter makes precise.

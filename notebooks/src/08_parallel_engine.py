@@ -12,7 +12,8 @@
 #
 # **Time** 75 minutes to read and play, 45 more for the drills.
 #
-# **Builds on** chapter 01 for the convolution and im2col, chapter 05 for gradients, chapter 06 for sigmoid and softmax.
+# **Builds on** chapter 01 for the convolution and im2col, chapter 05 for gradients and batch norm, chapter 06 for sigmoid and softmax,
+# chapter 07 for residual blocks and depthwise layers.
 
 # %%
 import inspect
@@ -74,7 +75,8 @@ for name, arguments in {
 # %% [markdown]
 # ## What goes wrong inside it
 #
-# **Question.** It is right on valid input. What does it do with the rest? The faults below are all real, and each is proven by a number. Before each cell:
+# **Question.** It is right on valid input. What does it do with the rest? The faults below are all real, and nearly each is proven by a
+# number. Before each cell:
 # what would *you* expect, and what will it print?
 #
 # **Fault 1. NaN becomes 0.** The store is `z if z > 0.0 else 0.0`. Every comparison with NaN is false, so a broken input looks like a quiet neuron.
@@ -93,8 +95,9 @@ for name, engine in (("source", java), ("ours", ours)):
 drill("nan-through-java-relu")
 
 # %% [markdown]
-# **Fault 2. The lowest start is not low enough.** Pooling starts at `-Double.MAX_VALUE` and takes what is larger. All NaN: nothing is. All $-\infty$ (a
-# masked region): nothing is.
+# **Fault 2. The lowest start is not low enough.** Pooling starts at `-Double.MAX_VALUE` and takes what is larger. Nothing is larger in a
+# window of NaN only, nor in one of $-\infty$ only (a
+# masked region). And a NaN among numbers is passed over in silence.
 
 # %%
 for value in (np.nan, -np.inf):
@@ -104,6 +107,9 @@ for value in (np.nan, -np.inf):
 
 # %%
 drill("bug-lowest-start")
+
+# %%
+drill("lowest-double")
 
 # %% [markdown]
 # **Faults 3 to 5. Shapes are trusted.** Sizes are read from the first row and the first filter; whether the rest fits is nobody's business.
@@ -138,7 +144,8 @@ for name, (filters, stride) in cases.items():
 
 # %% [markdown]
 # - Extra kernel **channels** are ignored in silence: the loop runs over the input's channels.
-# - A kernel **larger** than the input: Java's integer division rounds towards zero, $(9 - 10) / 2 + 1 = 1$. Depending on the numbers there is an empty result, a negative array
+# - A kernel **larger** than the input: Java's integer division rounds towards zero, $(8 - 9) / 2 + 1 = 1$, where rounding down gives 0.
+#   Depending on the numbers there is an empty result, a negative array
 #   size, or an access out of bounds in a worker.
 # - A **negative stride** can give a perfectly shaped wrong answer.
 #
@@ -185,10 +192,13 @@ print("chunks of rows that were computed all the same:", sorted(fresh.finished))
 print(outcome(ours.forward_convolution_2d, ragged, np.ones((1, 1, 1, 1)), np.zeros(1), 1))
 
 # %% [markdown]
-# They work on, for nobody. **Fault 10** is the same `catch (Exception e)`: it also swallows `InterruptedException`, which clears the thread's interrupt flag. A server
-# that wants to stop this thread asks in vain. The repair, in Java: catch the two kinds apart; on an interruption cancel all tasks, call `Thread.currentThread().interrupt()`, and leave.
+# They work on, for nobody. **Fault 10** is in the `catch (Exception e)` around the waiting: it also swallows `InterruptedException`, and
+# the thread's interrupt flag is already cleared when that one is thrown. A server
+# that wants to stop this thread asks in vain. The repair, in Java: catch `ExecutionException` and `InterruptedException` apart; on either
+# cancel the tasks that are left, and on an interruption call `Thread.currentThread().interrupt()` besides before you leave.
 #
-# **Fault 11. The pool leaks.** Its threads are no daemons: a program that forgets `shutdownEngine()` never ends, and every engine made for one request leaves its threads behind. Ours owns no threads
+# **Fault 11. The pool leaks.** Its threads are no daemons (threads that a program does not wait for at its end): a program that forgets
+# `shutdownEngine()` never ends, and every engine made for one request leaves its threads behind. Ours owns no threads
 # and is a context manager; it closes on an exception and on Ctrl-C too, and says so when it is used afterwards:
 
 # %%
@@ -199,11 +209,14 @@ print(outcome(short_lived.forward_max_pooling_2d, x, 2, 2))
 # %%
 drill("swallowed-interrupt")
 
-# %%
-drill("lowest-double")
-
 # %% [markdown]
-# **Faults 12 to 14 cost time**, and have sections of their own below: the innermost loop strides through memory, chunks rounded up leave cores idle, and a batch of one runs a dense layer on a single core.
+# **Faults 12 to 14 cost time**, and have sections of their own below:
+#
+# | Fault | What it costs | Section |
+# |---|---|---|
+# | 12. the innermost loop strides through memory | every number comes from another cache line | Memory: layouts and caches |
+# | 13. chunks are rounded up | idle cores | Threads, chunks and Amdahl's law |
+# | 14. a batch of one runs a dense layer on a single core | all cores but one | Threads, chunks and Amdahl's law |
 #
 # > [!INTERVIEW] Review this class
 # > Given code to review, go in this order: *correctness on valid input* (test it against another implementation), *invalid input* (NaN, empty, mismatched, negative), *failure* (exceptions,
@@ -212,10 +225,12 @@ drill("lowest-double")
 # %% [markdown]
 # ## The ladder: same sums, another order
 #
-# **Question.** All of these compute the same multiply-adds. Why is one thousands of times faster than another?
+# **Question.** All of these compute the same convolution, all but the last with the same multiply-adds. Why is one thousands of times
+# faster than another?
 #
 # **Intuition.** A processor core multiplies and adds a vector of 4 to 16 numbers in one instruction, and can start one or two of them every cycle. It reaches that only if the numbers
-# are already there: in registers, or at least in the nearest cache, next to each other, with enough independent sums that none waits for another. So every rung changes the *order*
+# are already there: in registers, or at least in the nearest cache, next to each other, with enough independent sums that none waits for
+# another. So every rung but the last changes the *order*
 # of the same sums, never the sums.
 
 # %%
@@ -223,7 +238,8 @@ for number, rung in enumerate(ladder.LADDER, start=1):
     print(f"{number}. {rung.name}: {rung.why}\n")
 
 # %% [markdown]
-# **Proof that all agree**, on a small layer (3×3, stride 1, 'same' padding), with the literal loops as the judge. Do this *before* looking at any clock:
+# **A check that all agree**, on a small layer (3×3, stride 1, 'same' padding), with the literal loops as the judge. Do this *before*
+# looking at any clock:
 
 # %%
 image, filters, bias = race.Problem(size=11, channels=7, filters=40).arrays
@@ -233,7 +249,9 @@ for rung in ladder.LADDER:
     print(f"{rung.name:<40} agrees: {agrees}")
 
 # %% [markdown]
-# **Predict.** From the first rung to the last: ten times faster, a thousand, a hundred thousand? And which single step brings most? Commit to a guess, then let them race on a 56×56 layer with 64 channels and 64 filters. (Slow rungs compute a part of it, and the rest is extrapolated.)
+# **Predict.** From the first rung to the last: ten times faster, a thousand, a hundred thousand? And which single step brings most?
+# Commit to a guess, then let them race on a 56×56 layer with 64 channels and 64 filters. (1 GFLOP/s is a billion floating-point
+# operations a second; a multiply-add counts as two.) (Slow rungs compute a part of it, and the rest is extrapolated.)
 
 # %% tags=["nbval-ignore-output"]
 contest = race.Race(race.Problem(size=56, channels=64, filters=64), ladder.LADDER)
@@ -248,11 +266,14 @@ figures.show(figures.draw_ladder, speeds, machine.peak_gflops, caption=caption, 
 # %% [markdown]
 # What each step does, in the order in which it pays to learn them:
 #
-# 1. **Literal loops.** Python spends hundreds of nanoseconds on each multiply-add: it looks up types, boxes numbers, counts references. The arithmetic takes less than one.
+# 1. **Literal loops.** Python spends around a microsecond on each multiply-add: it looks up types, boxes numbers, counts references. The
+#    arithmetic takes less than a nanosecond.
 # 2. **NumPy windows.** The loops move into compiled code: windows as a *view* (stride tricks copy nothing), then one tensor product. Inside it is a matrix product: the windows are copied into rows, `(N*H*W, 9*C)`, which are 9 times the input, and a tuned BLAS multiplies. Fast for the reason that a BLAS is, at the price of that memory; process a part of the rows at a time when it is tight.
-# 3. **Compiled loops in the source's order.** Numba compiles the six loops. The sum over channels walks through the weights in strides, and each addition waits for the one before.
+# 3. **Compiled loops in the source's order.** Numba compiles the six loops. The sum over channels walks through the weights in strides,
+#    and each addition waits for the one before. Expect it *below* rung 2, whose BLAS has all the following steps inside.
 # 4. **Outputs innermost.** The innermost loop runs over the *filters*: contiguous weights, contiguous outputs, independent sums. The compiler turns it into vector instructions.
-# 5. **Blocking.** A vector of weights that is in a register is used for several output positions; a block of sums stays in registers until it is complete. Weights are packed once, so that the loop reads them in order.
+# 5. **Blocking.** A vector of weights that is in a register is used for several output positions; a small block of sums stays in
+#    registers or the nearest cache until it is complete. Weights are packed once, so that the loop reads them in order.
 # 6. **Vectors by hand.** A *micro-kernel* says which registers hold what, instead of hoping that the compiler sees it.
 # 7. **Winograd.** Fewer multiplications. The only rung that changes the sums, and so the rounding.
 #
@@ -276,7 +297,8 @@ print(inspect.getsource(ladder.LADDER[2].function.kernel))
 print(inspect.getsource(ladder.LADDER[3].function.kernel))
 
 # %% [markdown]
-# Each sum is still loaded and stored for every multiply-add. Rung 5 keeps 128 of them where they are, and uses each loaded weight four times:
+# Each sum is still loaded and stored for every multiply-add. Rung 5 completes 128 of them (4 positions by 32 filters) in a small block of
+# the nearest cache: each sum is loaded and stored once for *four* multiply-adds, and each loaded weight is used for four positions:
 
 # %%
 print(inspect.getsource(ladder.LADDER[4].function.kernel))
@@ -297,7 +319,8 @@ for d in (1, 2, 4, 8, 16):
 # %% [markdown]
 # **Convolution as a matrix product: efficient or not?** As the full *Toeplitz* matrix of chapter 01: no, it is nearly all zeros. As im2col and a BLAS: usually yes, for $K_H K_W$ times the memory. As an *implicit* matrix product, where tiles are gathered as they are needed: that is what fast libraries do, and our direct kernel.
 #
-# **Winograd's idea**, in one dimension. Two neighbouring outputs of a 3-tap filter take 6 multiplications. With four products of sums they take 4:
+# **Winograd's idea**, in one dimension. Two neighbouring outputs of a filter with three weights (*taps*) take 6 multiplications. As sums
+# of products of sums they take only 4:
 
 # %%
 d, g = rng.normal(size=4), rng.normal(size=3)
@@ -315,7 +338,9 @@ for m in (2, 4):
 print(inspect.getsource(ladder.LADDER[6].function.kernel))
 
 # %% [markdown]
-# The sums of filter taps are made once, when the weights are packed; those of the input cost additions. In two dimensions $F(4{\times}4, 3{\times}3)$ needs 36 multiplications in place of 144. The price is rounding: the transforms multiply by numbers up to 8 and subtract again. Measured against float64:
+# The sums of filter taps are made once, when the weights are packed; those of the input cost additions. In two dimensions
+# $F(4{\times}4, 3{\times}3)$, which makes 4×4 outputs of a 3×3 kernel at once, needs 36 multiplications in place of 144. The price is
+# rounding: the transforms multiply by numbers up to 8 and subtract again. Measured against float64:
 
 # %%
 image, filters, bias = race.Problem(size=28, channels=64, filters=64).arrays
@@ -330,7 +355,7 @@ print("and below 1e-4 of the largest output:", errors["winograd"] < 1e-4)
 # %% [markdown]
 # > [!MISTAKE] Bugs of hand-written convolutions
 # > An output size without the floor, or off by one. NCHW and NHWC mixed up in a reshape. Bias along the wrong axis. Padding on the wrong axes. A buffer reused before it was read. im2col of a whole batch that does not fit into memory. float64 by accident, at half the speed. How to catch them: compare with the literal loops on small, odd, *non-square* shapes, kernels
-# > that are not square either, stride 2, more channels and filters than one block and one fewer; and a gradient check.
+# > that are not square either, stride 2, numbers of channels and filters one above and one below a block's size; and a gradient check.
 #
 # > [!SAY] Why is the naive convolution slow?
 # > Not because of the number of operations. In Python each one drags an interpreter along. Compiled, in the wrong order, it strides through memory and each addition waits for the last. Put the contiguous axis innermost, keep a block of independent sums in registers, reuse every loaded vector several times, pack the weights once, share out over the cores; then Winograd saves multiplications for 3×3.
@@ -341,7 +366,9 @@ print("and below 1e-4 of the largest output:", errors["winograd"] < 1e-4)
 # **Question.** Is a layer slow because the machine cannot multiply faster, or because the numbers do not arrive faster?
 #
 # **Formula.** A convolution takes $H_\text{out} W_\text{out} \cdot C_\text{out} \cdot K_H K_W C_\text{in} / \text{groups}$ multiply-adds (**MACs**). A multiply-add is two floating-point operations, so FLOPs are twice
-# that (papers mix the two up: 'ResNet-50 has 4 GFLOPs' means MACs). Parameters are $C_\text{out}(K_H K_W C_\text{in} / \text{groups} + 1)$ and do not depend on height and width; work does. **Arithmetic
+# that (papers mix the two up: 'ResNet-50 has 4 GFLOPs' means MACs). Parameters are
+# $C_\text{out}(K_H K_W C_\text{in} / \text{groups} + 1)$ with biases, and do not depend on height, width, stride or padding; work does.
+# (The biases add one addition for each output, which is usually left out.) **Arithmetic
 # intensity** is operations per byte that must cross the memory bus: each input and weight read once, each output written once. A machine with peak $P$ and bandwidth $B$ reaches at most
 #
 # $$\min(P,\; B \cdot \text{intensity}).$$
@@ -395,7 +422,9 @@ caption = f"The roof of the machine that built this page: ridge at {machine.ridg
 figures.show(figures.draw_roofline, machine, placements, caption=caption, size=(6.4, 4.2))
 
 # %% [markdown]
-# A 3×3 layer may stand *above* the roof: Winograd's method needs fewer multiplications than the formula that we divide by. The bytes are a lower bound too: a kernel that reads its input nine times moves more. What lies below the
+# A 3×3 layer may stand *above* the roof: Winograd's method needs fewer multiplications than the formula that we count with. (On a busy
+# machine any layer may stand a little above it, if the roof was measured in a worse moment.) The bytes are a lower bound too: a kernel
+# that reads its input nine times moves more. What lies below the
 # roof is yours to explain: overhead of the call, waiting, a bad order.
 #
 # > [!SAY] Compute-bound or memory-bound?
@@ -426,8 +455,10 @@ for name, chunks in shares.items():
     print(f"{name:>10}: {len(chunks)} of 8 cores work, the busiest has {source.slowest_share(chunks)} rows")
 
 # %% [markdown]
-# Look twice: the balanced version keeps every core busy and is **not faster**. Everybody waits for the busiest core, and that one has two rows in both. The cure is **finer work**: cut rows into halves, or share out
-# row × filter block; or let idle threads fetch the next small piece (dynamic scheduling). With half rows, 18 pieces on 8 cores: the busiest has 3 halves, 1.5 rows.
+# Look twice: the balanced version gives every core something to do and is **not faster**. Everybody waits for the busiest core, and that
+# one has two rows in both. The cure is **finer work**: cut rows into halves, or share out
+# row × filter block; or let idle threads fetch the next small piece (dynamic scheduling). With half rows, 18 pieces on 8 cores: the
+# busiest has 3 halves, 1.5 rows. The *efficiency* is the share of all cores' time that is spent working:
 
 # %%
 for rows_, cores in ((7, 8), (9, 8), (14, 8), (54, 8), (54, 64)):
@@ -458,10 +489,10 @@ figures.show(figures.draw_amdahl, (0.01, 0.05, 0.2), caption=caption, size=(5.2,
 print("64 cores, 5 % serial:", round(1 / (0.05 + 0.95 / 64), 1))
 
 # %% [markdown]
-# Backwards, from a measured speed-up to the serial share, it is the **Karp-Flatt metric**: $f = (1/S - 1/n) / (1 - 1/n)$. Measured on your machine, for a convolution (its calls, packing and waking of threads are the serial part). On a machine that is busy with other work the speed-up can fall below 1: all wait for a thread that has no core. So measure when nothing else runs:
+# Backwards, from a measured speed-up to the serial share, it is the **Karp-Flatt metric**: $f = (1/S - 1/n) / (1 - 1/n)$. Measured on your machine, for a 5×5 convolution (its calls, packing and waking of threads are the serial part). On a machine that is busy with other work the speed-up can fall below 1: all wait for a thread that has no core. So measure when nothing else runs:
 
 # %% tags=["nbval-ignore-output"]
-image, filters = rng.random((1, 56, 56, 64), np.float32), rng.random((3, 3, 64, 64), np.float32)
+image, filters = rng.random((1, 56, 56, 64), np.float32), rng.random((5, 5, 64, 64), np.float32)
 times = {}
 for threads in sorted({1, InferenceEngine().threads}):
     with InferenceEngine(threads=threads) as engine:
@@ -569,7 +600,8 @@ orders = sorted({"".join(order) for order in permutations("AAABBB")})
 print(len(orders), "orders;", [order for order in orders if run(order) == 2], "give 2, all others 1")
 
 # %% [markdown]
-# Only the two orders in which the threads do not overlap. That is a **race**: a result that depends on who comes first, because two threads use the same memory, one of them writes, and nothing keeps them apart.
+# Only the two orders in which the threads do not overlap. That is a **race**: a result that depends on who comes first, because two
+# threads use the same memory, at least one of them writes, and nothing keeps them apart.
 #
 # Numba's `prange` shares the iterations of a loop out over threads. It makes a plain sum `total += x[i]` safe by itself (a *reduction*: partial sums, one for each thread), but not an update of an array's cell:
 
@@ -598,7 +630,8 @@ for workers in (1, 2, 5):
 # The other repairs: an **atomic** add (the hardware does the three steps as one; slow if many want the same cell), a **lock** (only one at a time), or another owner: give each thread the *outputs* that it alone writes. The last is how all
 # kernels here work: every `prange` runs over output rows or tiles, so that nothing is shared but what is only read. A scatter, as in dx of chapter 05, becomes a gather.
 #
-# One subtlety stays even without a race: floating-point sums depend on their order. Partial sums give other last bits with another number of threads:
+# One subtlety stays even without a race: floating-point sums depend on their order. Partial sums give other last digits with another
+# number of threads, and many of them where the sum nearly cancels, as here:
 
 # %%
 values = rng.normal(size=100_001).astype(np.float32)
@@ -631,7 +664,8 @@ drill("bug-merged-counts")
 # | all cores for one request, one after another (a lock) | shortest when idle | as good, if the kernels scale | a waiting line |
 # | collect requests into batches | waits for the batch | best: weights are read once for all | latency, a time-out to tune |
 #
-# Numba adds a reason of its own: with its default threading layer, `workqueue`, the *process is aborted* when a second Python thread enters a parallel region. So `InferenceEngine` takes the second design: one lock for the
+# Numba adds a reason of its own: with `workqueue`, the threading layer that every installation has, the *process is aborted* when a
+# second Python thread enters a parallel region. So `InferenceEngine` takes the second design: one lock for the
 # process, held for one inference, all cores inside. Buffers are planned once for a network and reused, which the lock makes safe. Eight threads, against a lone call:
 
 # %%
@@ -661,7 +695,8 @@ for name, requests in runs.items():
     print(f"{name}, latency {latency:.1f} ms, {load.throughput(requests):.0f} answers a second")
 
 # %% [markdown]
-# **Little's law** connects them: requests in flight = arrivals per second × latency in seconds. Throughput is bought with batches:
+# **Little's law** connects them: requests in flight = arrivals per second × latency in seconds, all three averages (the latency above is
+# a median, and fits only roughly). Throughput is bought with batches:
 
 # %% tags=["nbval-ignore-output"]
 for size in (1, 8, 64):
@@ -669,7 +704,8 @@ for size in (1, 8, 64):
     print(f"batch {size:>2}: {seconds * 1e3:6.2f} ms, {size / seconds:8,.0f} pictures a second")
 
 # %% [markdown]
-# Two more traps of serving. **State**: a layer that keeps its last input for the backward pass is not safe to share; the engine never calls the network's own layers for those. **Stale weights**: packed copies must follow the original. The engine looks, at each run:
+# Two more traps of serving. **State**: a layer that keeps its last input for the backward pass is not safe to share, so the engine never
+# calls such a layer of the network itself. **Stale weights**: packed copies must follow the original. The engine looks, at each run:
 
 # %%
 net.layers[0].params["w"][0, 0, 0, 0] += 1
@@ -685,7 +721,8 @@ drill("say-concurrent-engine")
 # %% [markdown]
 # ## Memory: layouts and caches
 #
-# **Question.** Fault 12: the source's innermost loop runs over the channels. Swap two loops, and it becomes several times faster. Why?
+# **Question.** Fault 12: the source's innermost loop runs over the channels. Move the loop over the filters inside, and it becomes
+# several times faster. Why?
 #
 # **Intuition.** Memory comes in **cache lines**, usually 64 bytes: 8 doubles or 16 floats. Whoever reads one number gets its neighbours for free, if they are used before the line is gone. In NHWC with weights $w[m, n, c, k]$ the last index is contiguous:
 
@@ -710,7 +747,9 @@ for name, addresses in {"channels innermost": c_inside, "filters innermost": k_i
 # Eight times fewer lines, and the neighbours make a vector instruction possible besides: eight or sixteen filters per instruction, with no sum waiting for the one before. That is why **NHWC or NCHW** matters less than whether the kernel's innermost loop runs along the contiguous axis.
 #
 # > [!FRAMEWORKS] Layouts
-# > PyTorch defaults to NCHW (`memory_format=torch.channels_last` stores it as NHWC), TensorFlow and Keras to NHWC, ONNX to NCHW; GPU tensor cores prefer NHWC. CPU libraries (oneDNN) often use *blocked* layouts such as NCHW16c: blocks of 16 channels innermost, exactly one vector. Converting costs a pass through memory, so convert once, at the border.
+# > PyTorch defaults to NCHW (`memory_format=torch.channels_last` stores it as NHWC), TensorFlow and Keras to NHWC, ONNX to NCHW; GPU
+# > tensor cores prefer NHWC. CPU libraries (oneDNN) often use *blocked* layouts such as NCHW16c: blocks of 16 channels innermost, exactly
+# > one vector of 512 bits in float32. Converting costs a pass through memory, so convert once, at the border.
 #
 # **False sharing.** Two threads that write *different* numbers in the *same* line send the line to and fro between their cores. The race's repair above, with the workers' cells side by side and apart:
 
@@ -720,7 +759,8 @@ for name, apart in (("in one line", False), ("in lines of their own", True)):
     print(f"cells {name:<22} {load.best_seconds(count, repeat=5) * 1e3:6.1f} ms")
 
 # %% [markdown]
-# **Fusing.** Bias, ReLU and pooling do almost no arithmetic, but each as a layer of its own reads and writes the whole map. Done while the convolution stores its result, they cost nothing. For a map of 112×112×64 in float32:
+# **Fusing.** Bias, ReLU and pooling do almost no arithmetic, but each as a layer of its own reads and writes the whole map. Done while
+# the convolution stores its result, they cost almost nothing. For a map of 112×112×64 in float32:
 
 # %%
 megabytes = 112 * 112 * 64 * 4 / 1e6
@@ -731,7 +771,8 @@ print(f"fused, the convolution stores {megabytes / 4:.1f} MB, and nothing else m
 
 # %% [markdown]
 # **Memory while training.** At inference two buffers in turns are enough for a plain network. Training keeps every layer's output for the backward pass. Out of memory on a GPU? Smaller batches; smaller pictures; earlier stride or pooling; fewer or narrower layers; 16-bit numbers (mixed precision);
-# checkpointing (chapter 05); several devices. **Gradient accumulation** keeps the large batch without its memory: add up the gradients of several micro-batches, then take one step. Equal to rounding, as the loss is a mean:
+# checkpointing (chapter 05); several devices. **Gradient accumulation** keeps the large batch without its memory: add up the gradients of
+# several micro-batches of equal size, each divided by their number, then take one step. As the loss is a mean, this is equal to rounding:
 
 # %%
 net.loss_and_gradients(pictures[:64], truth_of[:64], training=False)
@@ -764,7 +805,9 @@ drill("false-sharing")
 # A GPU has thousands of small arithmetic units. Threads run in groups of 32 (a **warp**) that execute the same instruction; tens of thousands of them are in flight, so that while some wait for memory others compute. It is a machine for **throughput**: one small request leaves it nearly empty, and the CPU may answer first. What it wants:
 #
 # - **Much independent work.** Every output is independent: a convolution has millions. A batch multiplies that; batch 1 of a small network does not fill the machine.
-# - **Matrix products.** Convolution maps to one (im2col), and **tensor cores** multiply small matrices, for example 16×16, in a few cycles, in 16- or 8-bit numbers with 32-bit sums. Libraries never store the im2col matrix: an **implicit GEMM** gathers its tiles into fast on-chip *shared memory* on the fly. Sizes that are multiples of 8 or 16 fill the tiles.
+# - **Matrix products.** Convolution maps to one (im2col), and **tensor cores** multiply small matrices, for example 16×16, in a few
+#   cycles, in 16- or 8-bit numbers with 32-bit sums. Fast libraries need not store the im2col matrix: an **implicit GEMM** gathers its
+#   tiles into fast on-chip *shared memory* on the fly. Sizes that are multiples of 8 or 16 fill the tiles.
 # - **Coalesced memory.** The 32 reads of a warp are joined into as few 128-byte transactions as they touch:
 
 # %%
@@ -814,7 +857,8 @@ drill("say-convolution-on-a-gpu")
 #
 # **Question.** At inference batch norm has fixed statistics. Why compute it at all?
 #
-# **Formula.** $y = \gamma\,\dfrac{z - \mu}{\sqrt{\sigma^2 + \varepsilon}} + \beta$ with $z = x * w + b$. Both are linear in $z$, so with $s = \gamma / \sqrt{\sigma^2 + \varepsilon}$, one number per filter,
+# **Formula.** $y = \gamma\,\dfrac{z - \mu}{\sqrt{\sigma^2 + \varepsilon}} + \beta$ with $z = x * w + b$. Batch norm is then linear in $z$
+# but for a constant, and $z$ in $x$, so with $s = \gamma / \sqrt{\sigma^2 + \varepsilon}$, one number per filter,
 #
 # $$w' = w \cdot s, \qquad b' = (b - \mu)\,s + \beta, \qquad y = x * w' + b'.$$
 #
@@ -835,7 +879,9 @@ print(sum(1 for _ in resnet.walk()), "layers become", sum(1 for _ in folded.walk
 print("same answer to rounding:", np.allclose(resnet.predict(photo), folded.predict(photo), atol=1e-5))
 
 # %% [markdown]
-# It works where batch norm directly *follows* a linear layer. Behind an activation, or before a padded convolution, it cannot be folded exactly: zeros of the padding would have to be shifted too. And it is for inference only: in training the statistics are the batch's. `engine.run` folds by itself.
+# It works where batch norm directly *follows* a linear layer. Behind an activation it cannot be folded backwards; forwards, into the next
+# convolution, only if that has no padding, whose zeros would have to be shifted too. And it is for inference only: in training the
+# statistics are the batch's. `engine.run` folds by itself.
 
 # %%
 drill("fold-one-weight")
@@ -852,7 +898,8 @@ drill("fold-batch-norm-code")
 #
 # $$\sum x w = s_x s_w \Big(\sum q_x q_w - z_x \sum q_w\Big)$$
 #
-# : int8 times int8 summed in **int32**, one correction known beforehand, one multiplication at the end. 0 has an exact code, so that padding stays exact.
+# In words: int8 times int8 summed in **int32**, one correction known beforehand, one multiplication at the end. 0 has an exact code, so
+# that padding stays exact.
 
 # %%
 values = np.array([-0.4, 0.0, 0.1, 1.3, 3.1])
@@ -863,7 +910,9 @@ for scheme in ("symmetric", "affine"):
     print("    codes", codes, "back", chosen.dequantize(codes).round(3))
 
 # %% [markdown]
-# **A whole network**, after training (*post-training static quantisation*): fold batch norm, see on a few dozen *calibration* pictures which ranges occur, replace the layers. Weights get one scale for all, or one **per channel**, as filters differ in size. The trained digit network, on pictures that it never saw:
+# **A whole network**, after training (*post-training static quantisation*): fold batch norm, see on a few dozen *calibration* pictures
+# which ranges occur, replace the layers. Weights get one scale for the whole layer, or one **per channel**, that is for each filter, as
+# filters differ in magnitude. The trained digit network, on pictures that it never saw:
 
 # %%
 net = zoo.trained_digits()
@@ -879,7 +928,10 @@ for per_channel in (False, True):
     )
 
 # %% [markdown]
-# A quarter of the bytes, and the accuracy is that of float32 within a picture or two. Per-channel scales are clearly nearer. Where it fails: activations with outliers (clip them by a percentile), depthwise layers with one scale for all, first and last layers. Then **quantisation-aware training** simulates the rounding in the forward pass and passes gradients straight through.
+# A quarter of the bytes, and the accuracy is that of float32 within a picture or two. Per-channel scales are clearly nearer (20 dB more
+# are an error ten times smaller). Where it fails: activations with outliers (clip them by a percentile), depthwise layers with one scale
+# for all, first and last layers. Then **quantisation-aware training** simulates the rounding in the forward pass and passes gradients
+# straight through.
 #
 # **And the speed?** Honestly: it depends on the instructions. Processors with dot products of bytes (VNNI, AMX, ARM's SDOT, tensor cores) do four int8 multiply-adds in place of one float32. Portable code without them widens every byte to 32 bits first:
 
@@ -895,7 +947,9 @@ for name, model in (("float32", layer), ("int8", deploy.quantize_network(layer, 
 #
 # > [!INTERVIEW] ONNX, and how a model gets into production
 # > **ONNX** is a framework-neutral file of the computation graph with its weights. You export once (`torch.onnx.export`) and run it in ONNX Runtime on many platforms, or build a **TensorRT** engine from it for NVIDIA cards, which fuses layers, tunes kernels on the actual device and lowers precision to FP16 or INT8.
-# > Check before you trust it: is every operator supported in that *opset*, are dynamic batch and picture sizes declared, does the exported model agree with the original on real inputs (parity), in evaluation mode with batch norm and dropout frozen?
+# > Check before you trust it: is every operator supported in that *opset* (version of the operator set), are dynamic batch and picture
+# > sizes declared, does the exported model agree with the original on real inputs (parity), in evaluation mode with batch norm and
+# > dropout frozen?
 
 # %%
 drill("int8-code")
@@ -933,9 +987,7 @@ for scope, accuracies in kept.items():
         accuracies.append(pruned.evaluate(pictures, truth_of)[1])
 
 # %%
-caption = (
-    "Half of all weights can go if all compete; the same share in every layer hurts the small first ones."
-)
+caption = "Half of all weights can go if all compete for their places; the same share in every layer breaks down earlier."
 labels_ = {"xlabel": "share of weights set to 0", "ylabel": "accuracy"}
 figures.show(figures.draw_trade, sparsities, kept, **labels_, caption=caption, size=(5.4, 3.0))
 for scope, accuracies in kept.items():
@@ -1019,7 +1071,7 @@ drill("say-why-loops-are-slow")
 # %% [markdown]
 # ## Sources
 #
-# - The course's text, *Deep Dive Section 6*: the Java engine. Fourteen faults, each proven above.
+# - The course's text, *Deep Dive Section 6*: the Java engine. Its fourteen faults are shown above.
 # - Williams, Waterman, Patterson, *Roofline* (2009): intensity, ridge, ceilings. McCalpin, *STREAM* (1995): the bandwidth test.
 # - Amdahl, *Validity of the single processor approach* (1967); Karp, Flatt, *Measuring parallel processor performance* (1990); Little, *A proof for the queuing formula L = λW* (1961).
 # - Goto, van de Geijn, *Anatomy of high-performance matrix multiplication* (2008): packing, registers, caches.

@@ -28,14 +28,15 @@ from cnnkit.widgets import TrainingPlayground
 
 # %% [markdown]
 # All experiments here are small on purpose: 8×8 digits, networks of a few thousand numbers, seconds on two cores. They are real trainings,
-# seeded, in float64. Where the result depends on luck, there are five seeds and an interval.
+# seeded, in float64. The comparisons of
+# optimisers and of cures have five seeds and an interval, those of leaks ten seeds; the others show one to three seeds, a direction only.
 #
 # ## The loop, line by line
 #
 # **Question.** What exactly happens between "here are the data" and "here is the network"?
 #
 # **Intuition.** Guess, measure how wrong the guess was, ask every weight in which direction it should have been different, move all of them a
-# little. Repeat some thousand times.
+# little. Repeat a few thousand times.
 #
 # **Formula.** With a mini-batch $B$ of examples, loss $J$ and learning rate $\eta$:
 # $\;g = \frac{1}{|B|} \sum_{n \in B} \nabla_\theta\, J(f_\theta(x_n), y_n)$, then $\theta \leftarrow \theta - \eta\, g$.
@@ -84,7 +85,8 @@ print(f"{trainer.history.steps} steps, the same weights as the loop: {same}")
 # > [!FRAMEWORKS] The same loop in PyTorch and Keras
 # > PyTorch *adds* gradients to `.grad`, so the loop needs `optimizer.zero_grad()` before `loss.backward()` and `optimizer.step()`; forgetting it sums the gradients of
 # > all steps so far. `model.train()` and `model.eval()` switch dropout and batch normalisation; they do **not** switch gradients off, `torch.no_grad()` does, and that one
-# > does not switch dropout off. Both are needed for validation. Keras' `fit` does all of it, and shuffles unless told otherwise.
+# > does not switch dropout off. Validation wants both: `eval()` for
+# > the right numbers, `no_grad()` to save memory and time. Keras' `fit` does all of it, and shuffles unless told otherwise.
 #
 # **"Outline a CNN for CIFAR-10"** (32×32 colour pictures, ten classes) is a favourite. Blocks of convolution, batch normalisation and ReLU, a pooling after each:
 # 32 → 16 → 8 → 4. Then global average pooling and one dense layer; cross-entropy on logits; images standardised per channel with training statistics, random flips and
@@ -120,10 +122,11 @@ for size in (4, 16, 64):
 
 # %% [markdown]
 # About 4, for a batch 16 times as large. So four times the work buys half the noise, and at some size a larger batch only costs. Small batches give noisy steps (which also
-# regularises a little), few examples per step for batch normalisation, and poor use of the hardware. Large batches give smooth steps that bear a larger learning rate (the usual rule: multiply the rate
-# with the batch, with warm-up), fewer steps per epoch, and need memory for all activations.
+# regularises a little), few examples per step for batch normalisation (below), and poor use of the hardware. Large batches give smoother steps, which allow a larger
+# learning rate (the usual rule: rate proportional to batch size, with warm-up), fewer steps per epoch, and need memory for all activations.
 #
-# **Gradient accumulation** makes a large batch from small ones when memory is short: sum the gradients of several batches, weighted by their size, then take *one* step. It is exact, except
+# **Gradient accumulation** makes a large batch from small ones when memory is short: sum the gradients of several batches,
+# each weighted by its share of the examples, then take *one* step. It is exact, except
 # for layers that look at the batch (batch normalisation still sees the small ones).
 
 # %%
@@ -134,8 +137,9 @@ gap = max(np.abs(w - in_parts.params[name]).max() for name, w in at_once.params.
 print("one batch of 40 or four of 10: largest difference below 1e-12:", gap < 1e-12)
 
 # %% [markdown]
-# **Mixed precision.** Activations and gradients in 16 bits take half the memory and run on faster units; weights and sums stay in 32. The trap: float16 ends at about $6 \cdot 10^{-8}$, and small gradients
-# become 0. **Loss scaling** multiplies the loss by a large number before the backward pass and divides the gradients afterwards. bfloat16 keeps float32's range and needs no scaling, with three digits less.
+# **Mixed precision.** Activations and gradients in 16 bits take half the memory and run on faster units; weights and sums stay in 32. The trap: float16's
+# smallest positive number is about $6 \cdot 10^{-8}$, and smaller gradients become 0. **Loss scaling** multiplies the loss by a large number before the backward pass and divides the gradients afterwards. bfloat16 keeps
+# float32's range and needs no scaling; it pays with precision: 8 significant bits to float16's 11, two to three decimal digits.
 
 # %%
 gradient, factor = 2e-8, 65536
@@ -182,7 +186,10 @@ for classes in (2, 10, 1000):
 print(f"this chapter's network, untrained: {common.small_cnn().evaluate(x, y)[0]:.2f}")
 
 # %% [markdown]
-# Far above: the logits start too large (inputs not normalised, weights too wide). Far below: something leaks, or the classes are very unequal. Exactly $\ln K$ and never moving: look at the last section.
+# Far above: the logits start too large (inputs not normalised, weights too wide). Far below,
+# before any step: the network is not fresh (loaded weights, biases set to class frequencies) or the loss is averaged wrongly. (Unequal
+# classes alone do not change it: an even answer costs $\ln K$ on every example.) Exactly $\ln K$ and never moving: see
+# *The network does not learn* below.
 #
 # **Label smoothing** replaces the target 1 by $1 - \epsilon + \epsilon / K$ and every 0 by $\epsilon / K$. With a hard target the loss asks for infinite logits. With a smoothed one the optimum is finite: beyond it,
 # more confidence costs. That keeps probabilities closer to true frequencies (better **calibration**) and forgives some wrong labels.
@@ -199,7 +206,7 @@ for smoothing in (0, 0.1):
 # %% [markdown]
 # Without smoothing the best lead is the end of the scale. With it: $\ln(0.91 / 0.01) = 4.51$.
 #
-# **Unequal classes.** When 97 % of the examples are of one class, the answer "always that class" has 97 % accuracy. An eight among other digits, 3 % of all:
+# **Unequal classes.** When 97 % of the examples are of one class, the answer "always that class" has 97 % accuracy. Here: find the eights among other digits, 3 % of all.
 
 # %%
 for weighted in (False, True):
@@ -212,8 +219,8 @@ for weighted in (False, True):
     print(f", right among those it names {(said & truth).sum() / max(said.sum(), 1):.0%}")
 
 # %% [markdown]
-# The plain loss finds no eight at all and has the better accuracy. Weighting each class by one over its frequency (or drawing it more often, or moving the threshold) trades false alarms for
-# finds. Which is right depends on what a miss costs, so choose the **metric** first:
+# The plain loss finds no eight at all and has the better accuracy. Weighting each class by one over its frequency (or drawing it more often, or moving the threshold) buys finds with false alarms.
+# Which is right depends on what a miss costs, so choose the **metric** first:
 #
 # | metric | formula | when |
 # |---|---|---|
@@ -225,7 +232,7 @@ for weighted in (False, True):
 # | top-5 accuracy | right class among the five best | several labels fit one image, or classes hardly differ (ImageNet) |
 # | calibration error | confidence against frequency | the probability itself is used |
 #
-# T and F stand for true and false, P and N for what was said. A confusion matrix (rows: truth, columns: answer) shows *which* classes are mixed up; latency and size decide whether the network can be used. The two rankings of the eights:
+# T and F stand for true and false, P and N for what was said. A confusion matrix (rows: truth, columns: answer) shows *which* classes are mixed up; latency and size decide whether the network can be used. One ranking of the eights (the weighted network's), two verdicts:
 
 # %%
 order = np.argsort(-scores)
@@ -238,7 +245,7 @@ auc = (ranks[truth].sum() - positives * (positives + 1) / 2) / (positives * (~tr
 print(f"ROC-AUC {auc:.2f} looks fine; average precision {average_precision:.1f} says how hard it still is")
 
 # %% [markdown]
-# **Drills.** Two losses to compute and a number that flatters:
+# **Drills.** A loss and a target to compute, and a number that flatters:
 
 # %%
 drill("initial-loss")
@@ -276,6 +283,8 @@ drill("bug-softmax-twice")
 # | Adam | $m, v$: running means of $g$ and $g^2$, corrected; $\theta \mathrel{-}= \eta\, \hat m / (\sqrt{\hat v} + \epsilon)$ | momentum and RMSProp together |
 # | AdamW | Adam, and $\theta \mathrel{-}= \eta \lambda \theta$ | weight decay that Adam does not rescale |
 #
+# (PyTorch writes momentum as $v = \mu v + g$, $\theta \mathrel{-}= \eta v$, as do the drills below: at a constant rate the same steps.)
+#
 # The literal code is as short as the table. Momentum, ten steps on $f(a, b) = \frac12 (a^2 + 25 b^2)$, by hand and by `cnnkit`:
 
 # %%
@@ -296,7 +305,7 @@ for rate in (0.03, 0.07, 0.079, 0.081):
     print(f"rate {rate}: after 40 steps a = {end[0]:.2f}, b = {end[1]:.2f}")
 
 # %% [markdown]
-# Above $2/25 = 0.08$. The largest curvature sets the rate, the least one sets the patience: their ratio, the **condition number**, is what makes training slow, and what normalisation repairs below.
+# Above $2/25 = 0.08$. At that rate $a$ shrinks by the factor $1 - 0.08 = 0.92$ per step: 40 steps leave 4 %. The largest curvature sets the rate, the least one sets the patience: their ratio, the **condition number**, is what makes training slow, and what normalisation repairs below.
 
 # %%
 contestants = {
@@ -339,14 +348,16 @@ caption = "Training loss over ten epochs, mean and span of 5 seeds. With momentu
 figures.show(figures.draw_race, race.losses, caption=caption, size=(9, 3.2))
 
 # %% [markdown]
-# The intervals of the test accuracies overlap: on this problem the choice of optimiser decides how fast one arrives, not where. That is common once each one is tuned.
+# The intervals of the test accuracies overlap: five seeds show which optimiser is fast here, not which one ends best. That is common once
+# each one is tuned.
 #
 # > [!SAY] Adam or SGD with momentum?
 # > Adam scales the step of every weight by its past gradients, so it works nearly untuned and converges fast; it is the default for transformers and for a first try. SGD with
 # > momentum has one rate for all, needs a schedule and tuning, and with those has often generalised as well or better on image classification; most classical CNN results used it. With Adam, use AdamW:
 # > its weight decay is not divided by the gradient's size. Adam also needs two extra numbers per weight, momentum one.
 #
-# **Gradient clipping** caps explosions: if the joint norm of all gradients exceeds a limit, all are scaled down by one factor. The direction stays. (Clipping each number by itself turns it.)
+# **Gradient clipping** caps explosions: if the joint norm of all gradients exceeds a limit, all are scaled down by one factor. The direction stays. (Clipping each number by itself changes
+# the direction.)
 
 # %%
 gradients = {"w": np.array([3.0]), "b": np.array([4.0])}
@@ -354,7 +365,7 @@ norm = optim.clip_by_norm(gradients, 1.0)
 print(f"norm {norm:.0f}, clipped to", {name: g.round(1).tolist() for name, g in gradients.items()})
 
 # %% [markdown]
-# **Drills.** Each optimiser by hand:
+# **Drills.** Momentum, Adam and clipping by hand:
 
 # %%
 drill("momentum-steps")
@@ -382,7 +393,7 @@ drill("say-adam-or-sgd")
 #
 # **Question.** If only one number may be tuned, it is the learning rate. How do you find it, and should it stay the same?
 #
-# **Predict.** SGD with momentum on the digits, four epochs. Between the smallest rate that learns anything and the largest that does not blow up: a factor of 3, 30 or 300?
+# **Predict.** SGD with momentum on the digits, four epochs. Between the smallest rate that learns anything and the largest that does not blow up: a factor of 3, 10 or 100?
 
 # %%
 rates = [0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0]
@@ -391,7 +402,7 @@ for rate, loss in zip(rates, sweep):
     print(f"rate {rate:>5}: loss {loss:.1f}", "#" * round(10 * loss))
 
 # %% [markdown]
-# A U on a logarithmic axis. So search by factors, not by differences: 0.001, 0.003, 0.01, ... Too low looks like a plateau; too high jumps about, or ends in NaN.
+# A factor of 100: from 0.003, which barely learns (ln 10 = 2.3 is knowing nothing), to 0.3. A U on a logarithmic axis. So search by factors, not by differences: 0.001, 0.003, 0.01, ... Too low looks like a plateau; too high jumps about, or ends in NaN.
 #
 # **The finder** does the sweep in one short run: raise the rate by a constant factor at every step, note the loss, stop when it explodes. Take a rate where the loss falls steeply, well before its lowest point.
 
@@ -405,7 +416,8 @@ caption = f"The loss while the learning rate rises at every step; it falls faste
 figures.show(figures.draw_scan, scan.rates, scan.losses, scan.suggestion, caption=caption, size=(6.5, 2.8))
 
 # %% [markdown]
-# **Schedules.** Large steps cross the landscape, small steps settle in a valley: the noise of the mini-batches keeps the loss at a level that is proportional to the rate. So lower it towards the end.
+# **Schedules.** Large steps cross the landscape, small steps settle in a valley: the noise of the mini-batches keeps the loss
+# above its minimum, by an amount roughly proportional to the rate. So lower the rate towards the end.
 
 # %%
 plans = {
@@ -426,7 +438,8 @@ figures.show(
 )
 
 # %% [markdown]
-# **Warm-up** starts low for some hundred steps: fresh weights have wild gradients, and Adam's averages rest on few of them. **Cosine** needs no decisions but its length. **Reduce on plateau** divides the rate when the
+# **Warm-up** starts low for some hundred steps: fresh weights have wild gradients, and Adam's averages rest on few of them. **Cosine** needs no decisions but its length. **One cycle** rises
+# for the first 30 % and falls to nearly 0 from there. **Reduce on plateau** divides the rate when the
 # validation loss stops falling. Before you compare schedules, compare rates: the rate matters more.
 
 # %%
@@ -439,9 +452,11 @@ drill("cosine-rate")
 #
 # **Intuition.** A weight's gradient is its input times the error behind it. Inputs of 200 make gradients 200 times as large as inputs of 1, and inputs that all have a large mean make all those gradients
 # point the same way. The valley gets steep in one direction and stays flat in the others.
+# Large inputs also start sigmoid and tanh units in saturation.
 #
-# **Formula.** For a linear model with squared error the curvatures are the eigenvalues of $\frac1N X^\top X$. The largest is about the number of inputs times their mean square: subtracting the mean shrinks it; dividing by the
-# deviation sets the scale.
+# **Formula.** For a linear model with half the squared error the curvatures are the eigenvalues of $\frac1N X^\top X$ (a column of ones in $X$
+# stands for the bias). Their sum is the number of inputs times their mean square, and a large common mean puts nearly all of it into one:
+# subtracting the mean removes that; dividing by the deviation sets the scale.
 #
 # **Predict.** One network, one learning rate, the same digits on four scales. Which trains?
 
@@ -463,7 +478,8 @@ for name, pixels in (
     print(f"{name:>13}: largest curvature {first:.2g}, {first / second:.2g} times the second")
 
 # %% [markdown]
-# Bytes make the same valley, $255^2 \approx 65{,}000$ times as steep everywhere: a rate as many times smaller would do. A large mean makes a valley that is a hundred million times steeper in one direction than in the next: no rate helps.
+# Bytes make nearly the same valley, about $255^2 \approx 65{,}000$ times as steep (only the bias, whose input is 1 in both, keeps its scale:
+# hence 14 and 16): a rate as many times smaller would do. A large mean makes a valley that is a hundred million times steeper in one direction than in the next: no rate helps.
 #
 # **The usual steps:** decode; resize and crop; scale to [0, 1]; subtract a mean and divide by a standard deviation *per channel*; augment (training only); batch. ImageNet's (0.485, 0.456, 0.406) and (0.229, 0.224, 0.225) are such
 # statistics: a pretrained network must get the ones *it* was trained with.
@@ -517,10 +533,11 @@ layer = Sequential([layers.Conv2D(16, 3), layers.BatchNorm()], input_shape=(8, 8
 print(f"16 channels: {layer.count_params()} trained, {layer.count_state()} kept")
 
 # %% [markdown]
-# **Training and evaluation differ.** A single picture at inference has no batch, and its answer must not depend on what it is asked together with. So training keeps running averages,
+# **Training and evaluation differ.** A single picture at inference has no batch, and its answer must not depend on what else is in the batch. So training keeps running averages,
 # $r \leftarrow m\,r + (1 - m)\,\mu_B$ with $m$ around 0.9 to 0.99, and evaluation uses them: then the layer is a fixed affine map, one multiplication and one addition per channel.
 #
-# **Predict.** A network with batch normalisation is left in training mode. The same digit is asked 50 times, each time beside seven other digits. How often does its answer change?
+# **Predict.** A network with batch normalisation is left in training mode. The same digit is shown 50 times,
+# each time beside seven other digits. How often does the probability of its class change?
 
 # %%
 answers, alone = normalising.answers_by_company()
@@ -528,7 +545,7 @@ print(f"evaluation mode: {alone:.0%} for its class, always")
 print(f"training mode: {answers.min():.0%} to {answers.max():.0%}, depending on its neighbours")
 
 # %% [markdown]
-# Every time. The other direction is as bad: a network trained for a few steps only has running averages that still lag behind (they start at 0 and 1), and evaluation looks broken while training looks fine. How far
+# Every time: 50 different numbers. The other direction is as bad: a network trained for only a few steps has running averages that still lag behind (they start at 0 and 1), and evaluation looks broken while training looks fine. How far
 # behind, after $t$ steps with momentum $m$: a share $m^t$ of the start is left.
 
 # %%
@@ -551,13 +568,15 @@ print(f"nor does a factor of 7, up to {np.abs(scaled - y_bn).max():.0e}")
 # %% [markdown]
 # The second line is why it tames initialisation and learning rates: the scale of the weights before it no longer matters for the output.
 #
-# **Before or after the activation?** The paper puts it between convolution and ReLU: the pre-activations are centred, so that about half of the units are on. After ReLU it works in practice too. Pre-activation ResNets use batch norm, ReLU,
-# convolution. Be consistent; the argument about the bias holds for the first order.
+# **Before or after the activation?** The paper puts it between convolution and ReLU: the pre-activations are centred, so that
+# at first each unit is on for about half of the inputs. After ReLU it works in practice too. Pre-activation ResNets use batch norm, ReLU,
+# convolution. Be consistent; the argument about the bias holds only where batch norm directly follows the convolution.
 #
-# **Why does it help?** The paper's reason was *internal covariate shift*. Later work found little of that and a smoother loss instead: gradients that change less along a step (Santurkar et al. 2018). Agreed is *that* it allows larger rates and
-# forgives initialisation, and that the noise of the batch statistics regularises.
+# **Why does it help?** The paper's reason was *internal covariate shift*. Later work found little of that and a smoother loss instead: gradients that change less along a step (Santurkar et al. 2018). What is agreed:
+# it allows larger rates, forgives initialisation, and the noise of its batch statistics regularises.
 #
-# **Small batches** are its weak spot. In a batch of two, a dense unit's values become $+1$ and $-1$ whatever they were, and evaluation, with its averages, computes something that training never saw.
+# **Small batches** are its weak spot. In a batch of two, a dense unit's normalised values are $+1$ and $-1$ whatever
+# they were (unless equal), and evaluation, with its averages, computes something that training never saw.
 
 # %%
 pairs = np.array([[0.1, 5.0], [0.2, -900.0]])
@@ -566,7 +585,8 @@ for size, accuracies in normalising.batch_size_and_norm().items():
     print(f"batches of {size:>2}:", ", ".join(f"{norm} {value:.0%}" for norm, value in accuracies.items()))
 
 # %% [markdown]
-# (150 steps each, three seeds: no normalisation, batch, layer.) At 32 batch norm helps; at 2 it is the worst of the three. **Other groupings** do not look at the batch at all:
+# (150 steps each, three seeds: no normalisation, batch, layer.) At 32 the three
+# are within two points; at 2 batch norm is by far the worst. **Other groupings** do not look at the batch at all:
 
 # %%
 caption = (
@@ -599,7 +619,7 @@ alone = group_norm(maps[:1], gamma, beta, groups=1)
 print("the batch plays no part:", np.allclose(alone, layer_like[:1]))
 
 # %% [markdown]
-# **Local response normalisation** (AlexNet) is older and something else: it divides a value by a function of the *squares of its neighbouring channels at the same position*, $b_i = a_i / (k + \alpha \sum_{j \in \text{n neighbours}} a_j^2)^\beta$ with
+# **Local response normalisation** (AlexNet) is older and something else: it divides a value by a function of the *squares of its neighbouring channels at the same position*, $b_i = a_i / (k + \alpha \sum_{j \in n \text{ channels around } i} a_j^2)^\beta$ with
 # $k = 2, n = 5, \alpha = 10^{-4}, \beta = 0.75$. A loud channel quietens its neighbours (*lateral inhibition*), which pushes maps to specialise. No mean is subtracted, nothing is trained. It gained AlexNet about a point, little for later networks (VGG's
 # authors found no gain), and batch norm with good initialisation replaced it.
 
@@ -639,9 +659,11 @@ drill("say-batch-norm-modes")
 #
 # **Intuition.** No unit may rely on one other unit being there, so each must be useful by itself. Every step trains another thinned network; at test time all of them answer together.
 #
-# **Formula.** In training each value is kept with probability $1 - p$: $y = x \cdot m / (1 - p)$ with $m \in \{0, 1\}$. Backwards $dx = dy \cdot m / (1 - p)$, the *same* mask. In evaluation: nothing.
+# **Formula.** In training each value is kept with probability $1 - p$: $y = x \cdot m / (1 - p)$ with $m \in \{0, 1\}$. Backward:
+# $dx = dy \cdot m / (1 - p)$, the *same* mask. In evaluation: $y = x$.
 #
-# **Why the $1/(1-p)$?** The next layer sums over these values. Without the factor its sums would be $1/(1-p)$ times larger in evaluation than all it saw in training. With it, the expectation is $x$ in both modes (*inverted* dropout). The original form left
+# **Why the $1/(1-p)$?** The next layer sums over these values. Without the factor its sums would be, on average, $1/(1-p)$ times
+# as large in evaluation as in training. With it, the expectation is $x$ in both modes (*inverted* dropout). The original form left
 # training alone and multiplied by $1 - p$ at test time: the same in expectation.
 
 
@@ -659,10 +681,12 @@ print(f"kept {(dropped > 0).mean():.1%}, each {dropped.max():.3f}, mean {dropped
 print("evaluation changes nothing:", np.array_equal(dropout(values, 0.4, rng, training=False)[0], values))
 
 # %% [markdown]
-# **Predict.** With dropout in the network, which is higher during training: the training loss that the progress line shows, or the validation loss? (It can be either. Dropout and augmentation make the *training* numbers worse, since only they are
-# measured under dropout.)
+# **Predict.** With dropout in the network, which is higher during training: the training loss that the progress line shows, or the validation loss? (It can be either.
+# The training numbers are measured under dropout and augmentation, and averaged over an epoch in which the network was still worse; the
+# validation numbers are not.)
 #
-# **Its relatives.** *Spatial dropout* drops whole feature maps: neighbouring pixels of a map tell nearly the same, so single ones are not missed. *DropBlock* drops squares. **Stochastic depth** drops whole residual blocks: in training the block's branch is skipped with
+# **Its relatives.** *Spatial dropout* drops whole feature maps: neighbouring pixels of a map carry nearly the same
+# information, so single ones are not missed. *DropBlock* drops squares. **Stochastic depth** drops whole residual blocks: in training the block's branch is skipped with
 # a probability that grows with depth (survival from 1 down to 0.5, linearly), and the identity remains; at test all blocks are used, each branch multiplied by its survival probability. It regularises, and the network in training is shorter than the one that is kept:
 
 # %%
@@ -718,7 +742,7 @@ for decay in (0.001, 0.1):
 # %% [markdown]
 # Adam divides the penalty's gradient by its own size: $\lambda$ cancels, and the weight moves by a whole learning rate. Conversely, a weight with large gradients is hardly decayed. AdamW takes the decay out of that division.
 #
-# How strong is a decay? Without gradient a weight shrinks by $(1 - \eta\lambda)^t$: at $\eta = 0.001$, $\lambda = 0.01$ to half in about 69,000 steps. **Which parameters?** Weights only. Biases and batch norm's $\gamma, \beta$ are few, and shrinking them
+# How strong is a decay? With a gradient of 0 a weight shrinks by the factor $(1 - \eta\lambda)^t$ in $t$ steps: at $\eta = 0.001$, $\lambda = 0.01$ to half in about 69,000 steps. **Which parameters?** Weights only. Biases and batch norm's $\gamma, \beta$ are few, and shrinking them
 # shifts the function instead of simplifying it. (Before batch norm the scale of a weight does not matter for the output at all: there decay acts as a larger effective learning rate.)
 
 # %%
@@ -796,7 +820,8 @@ print(f"a turned 6 is called a 9 in {(said == 9).mean():.0%} of the cases")
 # | digits, text | shifts, small rotations, shear, thickness | flips; rotations that turn a 6 into a 9 |
 # | chest X-rays | small rotations, contrast | flips: the heart lies on the left |
 #
-# **Stronger ones.** *Cutout* blanks a square. **Mixup** averages two images *and* their targets: 70 % of a 3 with 30 % of an 8 should be answered so. *CutMix* pastes a patch, targets by area. *RandAugment* draws a few changes of one strength. Detection and segmentation must
+# **Stronger ones.** *Cutout* blanks a square. **Mixup** takes a weighted average of two images *and* of their
+# targets: 70 % of a 3 and 30 % of an 8 should be answered 0.7 and 0.3. *CutMix* pastes a patch, targets by area. *RandAugment* draws a few changes of one strength. Detection and segmentation must
 # change boxes and masks along with the image. **Test-time augmentation** averages the answers over a few harmless changes.
 
 # %%
@@ -806,8 +831,8 @@ mixed, targets = augment.mixup(
 print("mixed targets:", targets[:, [3, 8]].round(2).tolist())
 
 # %% [markdown]
-# **Progressive resizing.** Train on small images first, then on larger ones. A convolution's weights do not depend on the image size, and global (adaptive) pooling gives the head the same number of inputs, so the same weights run on any size. The first epochs cost a quarter or
-# less, and the change of scale acts as augmentation. With `Flatten` before a dense layer it fails: that layer's size *is* the image size.
+# **Progressive resizing.** Train on small images first, then on larger ones. A convolution's weights do not depend on the image size, and global (adaptive) pooling gives the head the same number of inputs, so the same weights run on any size. At half the side the first
+# epochs cost about a quarter, and the change of scale acts as augmentation. With `Flatten` before a dense layer it fails: that layer's size depends on the image size.
 
 
 # %%
@@ -836,7 +861,7 @@ drill("digit-augmentations")
 # | low | far above, rising | overfitting (variance) | more data, augmentation, decay, dropout, smaller network |
 # | falls | falls, close | healthy | go on until it stops falling |
 # | jumps, NaN | | rate too high | divide it by 3 to 10, clip, warm up |
-# | flat from the start | | a bug | see the last section |
+# | flat from the start | | a bug, or a rate that is far off | see *The network does not learn* |
 # | low | *lower* than training | dropout or augmentation in training only; or the validation set is easier, or leaks | compare in evaluation mode |
 #
 # 150 digits, a fifth of the labels wrong, nothing done about it. **Predict.** The validation *loss* rises from some epoch on. What does the validation *accuracy* do then?
@@ -898,7 +923,7 @@ seen, fresh = overfitting.random_labels()
 print(f"labels by dice: {seen:.0%} right on the training digits, {fresh:.0%} on others")
 
 # %% [markdown]
-# So a perfect training score proves nothing. Now 150 digits, a fifth of the training labels wrong (the test labels are right), five seeds, and one change at a time. Each gain is the mean difference to *nothing* over the same five splits, with its 95 % interval by
+# So a perfect training score proves nothing. Now 150 digits, a fifth of the training labels wrong (the test labels are right), five seeds, and one change at a time. Each gain is the mean difference from *nothing* over the same five splits, with its 95 % interval by
 # Student's t: $\bar d \pm 2.776\, s / \sqrt5$.
 #
 # **Predict.** Rank them: augmentation, dropout, weight decay, label smoothing, early stopping, all at once, four times the data.
@@ -914,14 +939,14 @@ figures.show(figures.draw_runs, comparison.test, caption=caption, size=(8.5, 3.6
 # %% [markdown]
 # Read it with care:
 #
-# - **More data** wins by far. Everything else is a substitute for it.
-# - The training accuracies show what regularisation *does*: with nothing the wrong labels are learned by heart (above 80 % must be, since a fifth is wrong).
+# - **More data** gains most, on average twice as much as the next. Everything else is a substitute for it.
+# - The training accuracies show what regularisation *does*: with nothing the wrong labels are learned by heart (whatever exceeds 80 % must be: a fifth of the labels is wrong).
 # - Augmentation gains as much as weight decay on average, but its interval contains 0, and that of weight decay does not: five seeds show the one gain and not the other. One lucky seed would have "proved" any of these.
 # - **All at full strength is worse than nothing**: the training accuracy is low as well. That is underfitting. Cures add up; their strengths must be tuned together.
-# - Early stopping pays with a fifth of the 150 digits for validation. Here that costs at least as much as it gains.
+# - Early stopping pays with a fifth of the 150 digits for validation. Here five seeds show no gain.
 #
 # > [!SAY] My CNN overfits. What now?
-# > First make sure that it is overfitting: training good, validation bad, same distribution, no leak the other way. Then, in this order: more data, or more from the same data by label-preserving augmentation; a pretrained network; regularisation, that is weight decay,
+# > First make sure that it is overfitting: training good, validation bad, both from the same distribution, no duplicates between them. Then, in this order: more data, or more from the same data by label-preserving augmentation; a pretrained network; regularisation, that is weight decay,
 # > dropout before dense layers, label smoothing, batch norm's noise, early stopping; a smaller network, or global pooling in place of a large dense layer. One change at a time, several seeds.
 
 # %% [markdown]
@@ -947,7 +972,8 @@ print(f"{dense.count_params():,} parameters, {share:.1%} of them in one dense la
 print(f"with global average pooling: {pooled.count_params():,}")
 
 # %% [markdown]
-# `Flatten` stands between the convolutions and the dense layers: it lays $H \times W \times C$ out as one vector, because a dense layer wants one. How many dense layers follow is free: one is usual, three in VGG, none but the classifier with global pooling.
+# `Flatten` stands between the convolutions and the dense layers: it lays $H \times W \times C$ out as one vector, because a dense layer wants one. How many dense layers follow is free: one hidden layer and the classifier are usual, three dense
+# layers in VGG, only the classifier with global pooling.
 #
 # **Is pooling a cure for overfitting?** No: its purpose is to shrink the maps. Any regularising effect is a by-product. Dropout, augmentation and early stopping are made for it.
 #
@@ -973,7 +999,8 @@ drill("say-overfitting")
 # %% [markdown]
 # ### Wrong labels
 #
-# **Some labels are wrong, and nobody knows which.** Rank the examples by their loss in a network that was *not* trained on them (cross-validation: five folds, each judged by the other four). One's own network has learned its labels by heart and suspects nobody.
+# **Some labels are wrong, and nobody knows which.** Rank the examples by their loss in a network that was *not* trained on them (cross-validation: five folds, each judged by the other four). A network that was trained on them
+# has learned the wrong labels by heart and suspects nobody.
 #
 # **Predict.** 600 digits, 30 labels changed. How many of the 30 are among the 60 most suspicious?
 
@@ -985,7 +1012,7 @@ for looked_at in (30, 60, 120):
     )
 
 # %% [markdown]
-# Then relabel those by hand: far cheaper than all. Other means: disagreement of an ensemble, *confident learning* (estimating which class is mistaken for which), losses that punish one example less (label smoothing, generalised cross-entropy), *co-teaching* (two networks pick each
+# Then check those by hand: far cheaper than checking all. Other means: disagreement of an ensemble, *confident learning* (estimating which class is mistaken for which), losses that punish one example less (label smoothing, generalised cross-entropy), *co-teaching* (two networks pick each
 # other's low-loss examples), early stopping, since right labels are learned first.
 #
 # ## Leakage
@@ -994,7 +1021,7 @@ for looked_at in (30, 60, 120):
 #
 # **Leakage**: something about the test examples was used for training or for a decision. Four experiments, ten seeds each; the classifier is the simplest there is (the label of the nearest training example, or the nearest mean), so that training plays no part.
 #
-# **Predict.** Labels thrown by a coin, 80 examples, 1,000 features of pure noise. The 20 features that correlate best with the labels are selected, *then* the data are split. Honest would be 50 %. What comes out?
+# **Predict.** Labels by the toss of a coin, 80 examples, 1,000 features of pure noise. The 20 features that correlate best with the labels are selected, *then* the data are split. Honest would be 50 %. What comes out?
 
 # %%
 experiments = {
@@ -1007,12 +1034,14 @@ for name, experiment in experiments.items():
     print(f"{name}: {experiment()}")
 
 # %% [markdown]
-# (An *invented* point is one that is gone with the first user.)
+# (*Invented* points are leaking minus honest: they are gone with the first user.)
 #
-# 1. **Selection before the split** finds accuracy in coin flips. *Everything* that looks at labels belongs behind the split, inside each fold.
+# 1. **Selection before the split** finds accuracy in coin flips. *Everything* that looks at labels belongs after the
+#    split, inside each fold.
 # 2. **Copies in both parts**: augmented (or duplicated, or neighbouring video frames) before the split, each test picture has a sister in training.
 # 3. **Groups**: the digits came on 14 forms, one hand each. A random split tests known hands; users have unknown ones. Split by person, patient, device, day. (The digit network of chapter 07: 99 % on a random split, 98 % on unseen hands, and a far wider interval: `python -m cnnkit.digit_training`.)
-# 4. **Statistics of everything**: measured here, the effect is nil. It is still wrong: with few examples, outliers or a drifting source it is not, and nobody can tell beforehand. Fit the scaler on the training part; it costs nothing.
+# 4. **Statistics of everything**: measured here, there is no visible effect. It is still wrong: with few examples, outliers or a drifting
+#    source there can be one, and nobody can tell beforehand. Fit the scaler on the training part; it costs nothing.
 #
 # Also: tuning on the test set (each look leaks a little; keep a third set), a feature that is known only *after* the answer, a scanner's mark on the pictures of one class, and pretraining on the benchmark's test images.
 
@@ -1030,8 +1059,10 @@ drill("bug-leaking-statistics")
 # A fixed order, from cheap to expensive:
 #
 # 1. **Look at the data**: ten images *with* their labels, after all preprocessing, as the network gets them. Shapes, ranges, NaN, class counts.
-# 2. **The first loss** should be about $\ln K$. Far above: scale of inputs or weights. NaN: a logarithm of 0, a division, an overflow.
-# 3. **Overfit one small batch**, without augmentation and regularisation. If the loss does not go to 0 there, it is a *bug*: labels apart from images, wrong loss or softmax twice, frozen or detached parameters, evaluation mode, gradients not zeroed or never applied, a learning rate of the wrong order.
+# 2. **The first loss** should be about $\ln K$. Far above: scale of inputs or weights. NaN: a logarithm of 0, a division by 0, an overflow.
+# 3. **Overfit one small batch**, without augmentation and regularisation. If the loss does not go to 0 there, it is a *bug*:
+#    wrong loss or softmax twice, frozen or detached parameters, evaluation mode, gradients not zeroed or never applied, a learning rate of
+#    the wrong order. (Labels that belong to other images *pass* this test, since they can be learned by heart: step 1 finds them.)
 # 4. **Gradient norms per layer** (chapter 05): zeros early in the network, or explosions? A gradient check for your own layers.
 # 5. **Sweep the learning rate** by factors of 3 to 10, or run the finder.
 # 6. **Initialisation and dead ReLUs** (chapter 06): He for ReLU ($2 / (k^2 C_\text{in})$), Xavier ($2 / (n_\text{in} + n_\text{out})$) for tanh; the share of units that are 0 on everything.
@@ -1040,7 +1071,7 @@ drill("bug-leaking-statistics")
 #
 # Change one thing at a time. Keep a run that is known to work, and walk from it to yours.
 #
-# The same as a table of symptoms, for this chapter's network when it is healthy:
+# The symptoms as numbers, for this chapter's network when it is healthy:
 
 
 # %%
@@ -1056,7 +1087,7 @@ print(f"first loss {loss:.1f} (ln 10 = {np.log(10):.1f}), dead units {dead:.0%}"
 print("gradient norms:", {name: float(f"{norm:.1g}") for name, norm in norms.items()})
 
 # %% [markdown]
-# **Ten patients.** A to E are the five *Common mistakes* of the source, F to J the bugs that are asked for. Read the symptoms, commit to a diagnosis, then unfold it.
+# **Ten patients.** A to E are the five *Common mistakes* of the source, F to J the bugs that interviewers ask for. Read the symptoms, commit to a diagnosis, then unfold it.
 
 # %%
 for case in "ABC":
@@ -1100,7 +1131,7 @@ for case in "FGH":
     print(broken.diagnosis(case), end="\n\n")
 
 # %% [markdown]
-# The last two. I learns, and its loss hangs at a strange number; J looks like G.
+# The last two. I learns, but its loss creeps towards a strange number; J looks like G.
 
 # %%
 for case in "IJ":
@@ -1134,7 +1165,7 @@ drill("say-does-not-learn")
 
 # %% [markdown]
 # > [!INTERVIEW] Which initialisation?
-# > The aim is a variance that stays the same from layer to layer, for signals and gradients. ReLU: He, variance $2 / \text{fan-in}$ with fan-in $k \cdot k \cdot C_\text{in}$. Tanh, sigmoid: Xavier, $2 / (\text{fan-in} + \text{fan-out})$. Biases 0. Chapter 06 derives both. Pretrained weights are usually
+# > The aim is a variance that stays the same from layer to layer, for signals and gradients. ReLU: He, variance $2 / \text{fan-in}$ with fan-in $k \cdot k \cdot C_\text{in}$. Tanh, sigmoid: Xavier, $2 / (\text{fan-in} + \text{fan-out})$. Biases 0. Chapter 06 derives both rules. Pretrained weights are usually
 # > better than either, and normalisation makes the choice less critical.
 
 # %% [markdown]
@@ -1154,8 +1185,8 @@ print(
 print("drawn on a log scale:", " ".join(f"{r:.0e}" for r, _ in sorted(random)[::2]))
 
 # %% [markdown]
-# Stop bad runs early (successive halving: many short runs, the better half goes on twice as long). Repeat the best few with several seeds before you believe a difference; compare like with like (same splits, paired differences). The best of 50 runs is also the luckiest: its validation
-# score is too good, which is why the test set is opened once, at the end.
+# Stop bad runs early (successive halving: many short runs, the better half goes on twice as long). Repeat the best few with several seeds before you believe a difference; compare like with like (same splits, paired differences). The best of 50 runs is also a lucky one: its
+# validation score is too good, which is why the test set is opened once, at the end.
 #
 # ## Looking inside and attacking
 #
@@ -1193,16 +1224,17 @@ for size, (noisy_accuracy, attacked) in zip(sizes, under_attack):
 # by attacks that know them), certified bounds such as randomised smoothing, detection. Attacks also transfer between networks.
 #
 # **GANs** turn the same machinery around. A *generator* makes an image from noise by transposed or upsampling convolutions; a *discriminator*, a strided convolutional classifier, tells real from made; each is trained against the other. DCGAN's rules: strides instead of pooling, batch norm in both, ReLU in the
-# generator with tanh at its output, leaky ReLU in the discriminator, no dense layers. The convolutions give both local structure and shared weights.
+# generator with tanh at its output, leaky ReLU in the discriminator,
+# no hidden dense layers. The convolutions give both local structure and shared weights.
 #
-# **Transfer learning** starts from weights trained on much data: the strongest cure for patient E. Chapter 10 is about it.
+# **Transfer learning** starts from weights trained on a lot of data: the strongest cure for patient E. Chapter 10 is about it.
 #
 # ## Recap
 #
 # Five lines to remember:
 #
 # 1. First loss about $\ln K$; overfit one batch; then sweep the learning rate by factors. In this order.
-# 2. Statistics, selections and copies belong behind the split. Split by group.
+# 2. Statistics, selections and copies come after the split. Split by group.
 # 3. Batch norm: batch statistics in training, running averages in evaluation, $2C$ trained. Inverted dropout: scale in training, nothing in evaluation. Mind the mode.
 # 4. Cures for overfitting: data, label-preserving augmentation, pretraining, decay, dropout, early stopping, smaller heads. One at a time, several seeds, with intervals.
 # 5. AdamW for a quick start, SGD with momentum and a schedule to squeeze; decay weights, not biases.
