@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import pytest
+from event_loops import in_a_thread
 
 from cnnkit.errors import OptionError
 from cnnkit.kernels import vectorized
@@ -84,7 +85,7 @@ class TestBefore:
     def test_outside_a_notebook_there_is_no_background(self):
         bench = LadderBench(**SMALL, guess=RUNGS[0], guess_factor=10)
         with pytest.raises(OptionError, match="event loop"):
-            bench.run()
+            in_a_thread(bench.run)
         assert not bench.running
 
     @pytest.mark.parametrize(

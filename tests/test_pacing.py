@@ -4,6 +4,7 @@ import asyncio
 
 import numpy as np
 import pytest
+from event_loops import in_a_thread
 
 from cnnkit.errors import OptionError
 from cnnkit.widgets import TrainingPlayground
@@ -25,7 +26,7 @@ def test_running_leaves_the_loop_to_others_and_stops():
         assert playground.summary.startswith(f"Paused. Step {steps}")
         return playground
 
-    playground = asyncio.run(watch())
+    playground = in_a_thread(asyncio.run, watch())
     assert playground.trained.measured == TrainingPlayground(steps=playground.trained.steps).trained.measured
 
 
@@ -39,7 +40,7 @@ def test_a_run_ends_by_itself(monkeypatch):
             await asyncio.sleep(0.01)
         return playground
 
-    playground = asyncio.run(watch())
+    playground = in_a_thread(asyncio.run, watch())
     assert playground.trained.steps == 12
     assert playground.summary.startswith("Paused after 7 steps")
 
@@ -55,7 +56,7 @@ def test_closing_stops_the_run_and_a_second_one_takes_over():
         await asyncio.sleep(0.2)
         assert (first.trained.steps, second.trained.steps) == (0, 0)
 
-    asyncio.run(watch())
+    in_a_thread(asyncio.run, watch())
 
 
 def test_an_error_stops_the_run_and_is_shown():
@@ -67,14 +68,14 @@ def test_an_error_stops_the_run_and_is_shown():
             await asyncio.sleep(0.01)
         return playground
 
-    playground = asyncio.run(watch())
+    playground = in_a_thread(asyncio.run, watch())
     assert playground.summary.startswith("Stopped by an error, ZeroDivisionError: division by zero")
 
 
 def test_without_a_notebook_it_says_what_to_do():
     playground = TrainingPlayground(steps=0)
     with pytest.raises(OptionError, match="needs a notebook"):
-        playground.run()
+        in_a_thread(playground.run)
     assert not playground.running
 
 
@@ -85,11 +86,11 @@ def test_a_loop_that_ends_leaves_nothing_behind_and_another_one_goes_on(recwarn)
             await asyncio.sleep(0.01)
 
     playground = TrainingPlayground(steps=0)
-    asyncio.run(begin(playground))  # as when a kernel stops, or a page takes its thread away
+    in_a_thread(asyncio.run, begin(playground))  # as when a kernel stops, or a page takes its thread away
     steps = playground.trained.steps
     assert not playground._pacer.running
     playground.trained.step()
-    asyncio.run(begin(playground))
+    in_a_thread(asyncio.run, begin(playground))
     playground.close()
     assert playground.trained.steps >= steps + 1
     assert not recwarn.list
@@ -105,7 +106,7 @@ def test_a_setting_that_changes_in_a_run_starts_it_anew_and_it_goes_on():
             await asyncio.sleep(0.01)
         playground.close()
 
-    asyncio.run(watch())
+    in_a_thread(asyncio.run, watch())
 
 
 def test_the_pacer_waits_as_long_as_it_is_told():
@@ -120,7 +121,7 @@ def test_the_pacer_waits_as_long_as_it_is_told():
         pacer.stop()
         return calls, ends
 
-    calls, ends = asyncio.run(watch())
+    calls, ends = in_a_thread(asyncio.run, watch())
     assert ends == [None]
     assert len(calls) == 3
     assert min(np.diff(calls)) >= 0.04

@@ -135,7 +135,8 @@ CASES: Mapping[str, Case] = {
     ),
     "F": Case(
         "The labels were shuffled apart from the images: the loss starts right, falls a little as the network"
-        " learns by heart, and the test stays at chance. Look at some pairs.",
+        " learns by heart, and the test is no better than a guess (it can fall below: each class gets the"
+        " label that it met most often, a wrong one). Look at some pairs.",
         labels=_apart,
     ),
     "G": Case(
@@ -155,7 +156,8 @@ CASES: Mapping[str, Case] = {
     ),
     "J": Case(
         "The convolution's biases start at -8: all its ReLUs are silent on every digit, no gradient reaches"
-        " the layers before the last, and the same answer is given to all. Check the share of dead units.",
+        " the layers before the last, and the same answer is given to all. The dead units say so; what tells"
+        " it from G is the weights: zeros there, healthy ones with biases of -8 here.",
         network=_dead_start,
     ),
 }

@@ -320,7 +320,7 @@ for name, path in paths.items():
 
 # %%
 caption = (
-    "40 steps down a valley 25 times steeper across than along. SGD zigzags along the floor; momentum swings in; "
+    "40 steps down a valley curved 25 times more across than along. SGD zigzags across and creeps along; momentum swings in; "
     "RMSProp gives both directions the same step; Adam does so with momentum, overshoots and turns back."
 )
 figures.show(figures.draw_valley, races.valley_loss, paths, caption=caption, size=(10, 2.6))
@@ -882,7 +882,8 @@ pairs = ((history.loss, history.accuracy), (history.validation_loss, history.val
 figures.show(figures.draw_learning_curves, *pairs, best=best, caption=caption, size=(9, 2.8))
 
 # %% [markdown]
-# The loss rises sooner and more clearly than the accuracy falls: the network becomes *surer* of its mistakes before it makes more of them.
+# Both turn at about the same epoch here, but the loss rises by a quarter while the accuracy loses a tenth: the network makes a few more
+# mistakes, and is *surer* of all of them. The accuracy may even stand still meanwhile.
 #
 # **Early stopping**: keep the weights of the best validation epoch, stop when none better came for some epochs (the *patience*), and go back to the best. It costs a validation set, and the validation score of the chosen epoch is a little too good: report on a third set.
 
@@ -1196,7 +1197,7 @@ print("drawn on a log scale:", " ".join(f"{r:.0e}" for r, _ in sorted(random)[::
 # %%
 filters = trained.params["conv2d/w"][:, :, 0]
 print("16 filters of 3x3, values from", filters.min().round(1), "to", filters.max().round(1))
-caption = "The first layer's 16 filters of the trained digit network (orange positive, blue negative): edges and bars in several directions."
+caption = "The first layer's 16 filters of the trained digit network (orange positive, blue negative): some read as edges or bars, several have no name."
 titles = [str(k) for k in range(16)]
 figures.show(
     figures.draw_gallery,
